@@ -1,0 +1,75 @@
+"""The command `masking`: 0 done, 1 a check failed, 2 could not run."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from masking import MaskingError, __version__
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "demo": "Mask a short bilingual conversation, stream it back, show what happened.",
+    "mask": "Mask text from files or standard input.",
+    "restore": "Put the values back into an answer.",
+    "rules": "List, show and check categories and their rules.",
+    "models": "Install, list, verify and remove the models that find names.",
+}
+
+
+class _Commands(click.Group):
+    """Loads a command's module when it is called, so that `masking --help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"masking.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 a check failed, 2 could not run.",
+)
+@click.version_option(__version__, prog_name="masking")
+def _group() -> None:
+    """Mask personal data on its way to a language model, and restore it in the answer.
+
+    \b
+    Begin with:
+      masking models install        the models that find names (once, 42 MB)
+      masking demo                  see the whole chain at work, offline
+      echo "电话13800138000" | masking mask
+    """
+
+
+def main() -> None:
+    """Run the command line; errors of this package end in one line on standard error and exit code 2."""
+    try:
+        _group.main(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except MaskingError as error:
+        click.echo(f"masking: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader went away (`masking mask big.txt | head`); what it read was whole.
+        sys.stderr.close()
+        sys.exit(0)

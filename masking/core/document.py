@@ -1,0 +1,299 @@
+"""Whole JSON documents: every string that is not called opaque is text.
+
+A request is read strictly, because what one reader skips another may see: duplicate keys, bytes that are not UTF-8 and
+anything that is not JSON are refused. A reply is read leniently, because the client would have read it too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from masking.core.errors import UnmaskableError
+from masking.core.path import Path, fields, home
+
+__all__ = ["Document", "Place", "dump", "leaves", "read", "read_strictly"]
+
+Text = Callable[[str], str]
+Place = tuple[int, Any]  # a container as `home` knows it, and the key or position in it
+
+_TOO_DEEP = "nested too deep; send a flatter document"
+# orjson reads an integer beyond 64 bits as a float; the standard library keeps it whole.
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_DEEPEST = 64
+_DATA_URL = re.compile(r"data:[a-z0-9.+-]+/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=_-]*", re.IGNORECASE)
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is known about one place of a document, and about the places below it."""
+
+    keys: dict[str, _Plan] = field(default_factory=dict)
+    items: _Plan | None = None
+    opaque: bool = False
+    json: bool = False
+    data_url: bool = False
+
+    def at(self, path: Path) -> _Plan:
+        plan = self
+        for step in path:
+            if step is None:
+                plan.items = plan.items or _Plan()
+                plan = plan.items
+            else:
+                plan = plan.keys.setdefault(step, _Plan())
+        return plan
+
+
+_NOTHING = _Plan()
+
+
+class Document:
+    """Where text sits in one kind of document; immutable after it is made, shared between threads."""
+
+    __slots__ = ("_plan",)
+
+    def __init__(
+        self, opaque: Iterable[Path] = (), embedded: Iterable[Path] = (), data_urls: Iterable[Path] = ()
+    ) -> None:
+        """`opaque`: places never touched, with all below them. `embedded`: strings that hold JSON of their own.
+
+        `data_urls`: places where a data: URL in base64 (RFC 2397) stays as it is; anything else there is text.
+        """
+        self._plan = _Plan()
+        for path in opaque:
+            self._plan.at(path).opaque = True
+        for path in embedded:
+            self._plan.at(path).json = True
+        for path in data_urls:
+            self._plan.at(path).data_url = True
+
+    def mask(self, doc: Any, mask: Text) -> tuple[Any, bool]:
+        """The document with every string masked, in place, and whether anything changed.
+
+        A number that would be masked becomes the masked string. Raises UnmaskableError for a key that would be
+        masked, and for JSON in a string that cannot be read without doubt.
+        """
+        try:
+            return _Masking(mask).root(doc, self._plan)
+        except RecursionError:
+            raise UnmaskableError(_TOO_DEEP, where="request body") from None
+
+    def restore(
+        self, doc: Any, restore: Text, restore_json: Text, *, skip: set[Place] | None = None
+    ) -> tuple[Any, bool]:
+        """The document with every string restored, in place, and whether anything changed.
+
+        `restore_json` is for text inside JSON that does not parse; `skip` names places to leave alone. SDK objects are
+        walked like plain data.
+        """
+        try:
+            return _Restoring(restore, restore_json, skip or set()).root(doc, self._plan)
+        except RecursionError:
+            raise UnmaskableError(_TOO_DEEP, where="reply") from None
+
+
+class _Walk:
+    """One pass over one document."""
+
+    __slots__ = ("changed", "seen", "text")
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.seen: set[int] = set()
+        self.changed = False
+
+    def root(self, doc: Any, plan: _Plan) -> tuple[Any, bool]:
+        box = [doc]  # so that a document that is a single string is a place, too
+        self.visit(box, _Plan(items=plan))
+        return box[0], self.changed
+
+    def visit(self, node: Any, plan: _Plan) -> None:
+        kind = type(node)
+        if kind is list or kind is tuple:
+            items = plan.items or _NOTHING
+            if not items.opaque:
+                for position, value in enumerate(node):
+                    self.value(node, position, value, items)
+            return
+        if kind is not dict:
+            if id(node) in self.seen:  # SDK objects may point back at their owners; JSON data cannot
+                return
+            self.seen.add(id(node))
+            node = fields(node)
+            if node is None:
+                return
+        keys = plan.keys
+        for name, value in node.items():
+            below = keys.get(name, _NOTHING)
+            if below is _NOTHING:
+                self.key(name)
+            if not below.opaque:
+                self.value(node, name, value, below)
+
+    def value(self, node: Any, name: Any, value: Any, plan: _Plan) -> None:
+        kind = type(value)
+        if kind is str:
+            if plan.data_url and _DATA_URL.fullmatch(value):
+                return
+            new = self.embedded(value, plan) if plan.json else self.text(value)
+            if new != value:
+                node[name] = new
+                self.changed = True
+        elif kind is int or kind is float:
+            self.number(node, name, value)
+        elif value is not None and kind is not bool:
+            self.visit(value, plan)
+
+    def embedded(self, text: str, plan: _Plan) -> str:
+        """Open JSON in a string, walk it, close it again; unchanged JSON keeps its own spelling."""
+        try:
+            doc = self.open(text)
+        except ValueError:
+            return self.unreadable(text)
+        if not isinstance(doc, dict | list):
+            return self.unreadable(text)
+        outer, self.changed = self.changed, False
+        try:
+            self.visit(doc, plan)
+            return dump(doc, ascii_only=text.isascii()).decode() if self.changed else text
+        finally:
+            self.changed = outer
+
+    def open(self, text: str) -> Any:
+        return json.loads(text)
+
+    def unreadable(self, text: str) -> str:
+        raise NotImplementedError
+
+    def key(self, name: Any) -> None:
+        """A key that no descriptor names."""
+
+    def number(self, node: Any, name: Any, value: float) -> None:
+        """A number."""
+
+
+class _Masking(_Walk):
+    __slots__ = ("_safe",)
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text)
+        self._safe: set[str] = set()
+
+    def open(self, text: str) -> Any:
+        return json.loads(text, object_pairs_hook=_without_duplicates)
+
+    def unreadable(self, text: str) -> str:
+        plain = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+        masked = self.text(plain)
+        # JSON cut short may still spell a name as \uXXXX: mask what it says, and keep the spelling if that is harmless.
+        return text if masked == plain else masked
+
+    def key(self, name: Any) -> None:
+        if name in self._safe:
+            return
+        if self.text(name) != name:
+            raise UnmaskableError(
+                "an object key holds what the category masks; keys cannot be replaced, so put the value into a string",
+                where="request body, object key",
+            )
+        self._safe.add(name)
+
+    def number(self, node: Any, name: Any, value: float) -> None:
+        spelled = str(value)
+        masked = self.text(spelled)
+        if masked != spelled:
+            node[name] = masked
+            self.changed = True
+
+
+class _Restoring(_Walk):
+    __slots__ = ("_json", "_skip")
+
+    def __init__(self, text: Text, json_text: Text, skip: set[Place]) -> None:
+        super().__init__(text)
+        self._json = json_text
+        self._skip = skip
+
+    def value(self, node: Any, name: Any, value: Any, plan: _Plan) -> None:
+        if self._skip and (home(node), name) in self._skip:
+            return
+        super().value(node, name, value, plan)
+
+    def unreadable(self, text: str) -> str:
+        return self._json(text)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise UnmaskableError("an object has the same key twice; send it once", where="request body")
+    return found
+
+
+def read_strictly(body: bytes) -> Any:
+    """The document of a request; raises UnmaskableError for anything that two readers could read differently."""
+    try:
+        orjson.loads(body)
+        # Read again: orjson keeps the last of two equal keys, and turns integers beyond 64 bits into floats.
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_without_duplicates)
+    except RecursionError:
+        raise UnmaskableError(_TOO_DEEP, where="request body") from None
+    except ValueError:
+        raise UnmaskableError("not JSON in UTF-8; send one JSON document", where="request body") from None
+
+
+def read(data: bytes | str) -> Any:
+    """The document of a reply or an event; raises ValueError."""
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    if not _LONG_NUMBER.search(raw):
+        try:
+            return orjson.loads(raw)
+        except ValueError:
+            pass  # RFC 8259 §8.2: a lone \ud83d may arrive, its other half in the next event; orjson refuses it
+    try:
+        return json.loads(raw)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def dump(doc: Any, *, ascii_only: bool) -> bytes:
+    """Compact JSON; with `ascii_only` every other character is escaped, because some clients cut UTF-8 apart."""
+    if not ascii_only:
+        try:
+            return orjson.dumps(doc)
+        except (TypeError, ValueError):
+            pass  # lone surrogates, integers beyond 64 bits
+    return json.dumps(doc, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def leaves(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any, Any, str]]:
+    """Every string of plain data or SDK objects, at most 64 levels down: (path, container, name, text).
+
+    An item of a list that has an integer `index` of its own is known by it: streams send one choice at a time.
+    """
+    if len(path) > _DEEPEST:  # an SDK object that points back at its owner
+        return
+    if isinstance(node, list | tuple):
+        for position, value in enumerate(node):
+            if type(value) is str:
+                yield (*path, position), node, position, value
+            else:
+                view = fields(value)
+                index = view.get("index") if view is not None else None
+                yield from leaves(value, (*path, ("index", index) if type(index) is int else position))
+        return
+    view = fields(node)
+    if view is None:
+        return
+    for name, value in view.items():
+        if type(value) is str:
+            yield (*path, name), view, name, value
+        elif value is not None and type(value) not in (int, float, bool):
+            yield from leaves(value, (*path, name))

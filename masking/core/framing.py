@@ -1,0 +1,168 @@
+"""Bytes to events and back, without IO: server-sent events and newline-delimited JSON.
+
+Every codec keeps each event's own bytes: joined they are the input, whatever the cuts. An event that is rewritten
+keeps its other lines (`id:`, `event:`, comments), its spacing and its line ends. Sources:
+https://html.spec.whatwg.org/multipage/server-sent-events.html §9.2.6, https://github.com/ndjson/ndjson-spec.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from masking.core.errors import UnmaskableError
+
+__all__ = ["FRAMINGS", "Codec", "Frame", "Ndjson", "Sse"]
+
+_LIMIT = 16 * 1024 * 1024  # bytes of one event
+
+_BOM = b"\xef\xbb\xbf"
+# Atomic: the CR and LF of one CRLF are never two line ends.
+_LINE_END = re.compile(rb"(?>\r\n|\n|\r)")
+_BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_LINE = re.compile(rb"([^\r\n]*)((?>\r\n|\n|\r)|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event: its own bytes, and the data in them (None: a comment, a blank line, a heartbeat)."""
+
+    raw: bytes
+    data: bytes | None
+
+    def replaced(self, data: bytes) -> bytes:
+        """The event's bytes with other data."""
+        raise NotImplementedError
+
+
+class Codec(Protocol):
+    """Cuts a byte stream into frames."""
+
+    def __init__(self, limit: int = _LIMIT) -> None: ...
+    def feed(self, chunk: bytes) -> list[Frame]: ...
+    def finish(self) -> list[Frame]: ...
+
+
+class _SseFrame(Frame):
+    __slots__ = ()
+
+    def replaced(self, data: bytes) -> bytes:
+        out: list[bytes] = []
+        written = False
+        bom = _BOM if self.raw.startswith(_BOM) else b""
+        for match in _LINE.finditer(self.raw, len(bom)):
+            line, end = match[1], match[2]
+            if not line.startswith(b"data") or line[4:5] not in (b":", b""):
+                out.append(line + end)
+            elif not written:
+                written = True
+                space = b" " if line[5:6] == b" " else b""
+                # Data with line feeds (text, not JSON) is one `data` line each.
+                out.append((end or b"\n").join(b"data:" + space + part for part in data.split(b"\n")) + end)
+        return bom + b"".join(out)
+
+
+class _NdjsonFrame(Frame):
+    __slots__ = ()
+
+    def replaced(self, data: bytes) -> bytes:
+        body = self.raw.strip()
+        start = self.raw.index(body)
+        return self.raw[:start] + data + self.raw[start + len(body) :]
+
+
+class Sse:
+    """Server-sent events: LF, CRLF and CR, a byte order mark at the start, cuts anywhere."""
+
+    __slots__ = ("_buffer", "_limit", "_searched", "_started")
+
+    def __init__(self, limit: int = _LIMIT) -> None:
+        """`limit` in bytes of one event; UnmaskableError beyond it."""
+        self._buffer = bytearray()
+        self._limit = limit
+        self._searched = 0
+        self._started = False
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        self._buffer += chunk
+        buffer = self._buffer
+        frames: list[Frame] = []
+        start = 0
+        while start < len(buffer):
+            blank = _LINE_END.match(buffer, start) or _BLANK_LINE.search(buffer, max(start, self._searched))
+            # A CR at the very end may be half of a CRLF, which would belong to this event.
+            if blank is None or (blank.end() == len(buffer) and buffer[-1] == 0x0D):
+                break
+            frames.append(self._frame(bytes(buffer[start : blank.end()])))
+            start = blank.end()
+            self._searched = start
+        if start:
+            del buffer[:start]
+        # Remember how far the search went, so that a byte at a time stays linear; a blank line has at most 4 bytes.
+        self._searched = max(0, len(buffer) - 3)
+        if len(buffer) > self._limit:
+            raise UnmaskableError(
+                f"one event is longer than {self._limit} bytes; raise the limit", where="reply stream"
+            )
+        return frames
+
+    def finish(self) -> list[Frame]:
+        """What is left: an event that its server did not end with a blank line."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        self._searched = 0
+        return [self._frame(rest)] if rest else []
+
+    def _frame(self, raw: bytes) -> Frame:
+        # The common shape, `data: {...}` and one blank line, without looking at lines one by one.
+        if raw.startswith(b"data: ") and raw.find(b"\n") == len(raw) - 2 and b"\r" not in raw:
+            self._started = True
+            return _SseFrame(raw, raw[6:-2])
+        start = 3 if not self._started and raw.startswith(_BOM) else 0
+        self._started = True
+        parts: list[bytes] = []
+        for match in _LINE.finditer(raw, start):
+            line = match[1]
+            if line.startswith(b"data") and line[4:5] in (b":", b""):
+                parts.append(line[6:] if line[5:6] == b" " else line[5:])
+        return _SseFrame(raw, b"\n".join(parts) if parts else None)
+
+
+class Ndjson:
+    """One JSON document a line; blank lines are heartbeats."""
+
+    __slots__ = ("_buffer", "_limit", "_searched")
+
+    def __init__(self, limit: int = _LIMIT) -> None:
+        """`limit` in bytes of one line; UnmaskableError beyond it."""
+        self._buffer = bytearray()
+        self._limit = limit
+        self._searched = 0
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        self._buffer += chunk
+        buffer = self._buffer
+        frames: list[Frame] = []
+        start = 0
+        while (end := buffer.find(b"\n", max(start, self._searched))) >= 0:
+            frames.append(self._frame(bytes(buffer[start : end + 1])))
+            start = end + 1
+        del buffer[:start]
+        self._searched = len(buffer)
+        if len(buffer) > self._limit:
+            raise UnmaskableError(f"one line is longer than {self._limit} bytes; raise the limit", where="reply stream")
+        return frames
+
+    def finish(self) -> list[Frame]:
+        """What is left: a last line without its end."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        self._searched = 0
+        return [self._frame(rest)] if rest else []
+
+    def _frame(self, raw: bytes) -> Frame:
+        return _NdjsonFrame(raw, raw.strip() or None)
+
+
+FRAMINGS: dict[str, type[Sse] | type[Ndjson]] = {"sse": Sse, "ndjson": Ndjson}

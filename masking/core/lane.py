@@ -1,0 +1,260 @@
+"""Stream events: first in, first out, rewritten in place.
+
+Every lane has a stream of its own, which says what can be said and holds a tail that may still become a placeholder.
+The event whose text ends in such a tail stays in the queue, and everything later queues behind it. When a later event
+of the lane arrives, the tail moves into that event, and the earlier one is free; when the lane closes or the stream
+ends, the tail is appended to the event that waits. So no event is invented, dropped or reordered, ids and sequence
+numbers stay true, and an event waits for at most one later event of its lane.
+
+    lane          text arrives           closes, or the stream ends
+    quiet         say; holding if held   -
+    holding       say; free the earlier  append the tail to the one that waits
+
+A lane may fall silent for good with a tail in hand while others speak on (thinking that ends in "<"). After `patience`
+later events its tail is said as it is. Cumulative lanes repeat all text so far in every event: only what is new is
+fed, and the event's text becomes everything said so far.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from masking.core.document import Document, Place, leaves
+from masking.core.errors import RestoreError
+from masking.core.path import Find, Lane, Piece, home
+
+__all__ = ["GenericLanes", "Held", "Lanes", "Restorer", "Session", "Stream"]
+
+E = TypeVar("E")
+Mode = Literal["delta", "cumulative", "auto"]
+
+_PATIENCE = 64  # events
+# Where streams of unknown shape put JSON piece by piece: OpenAI, Anthropic.
+_JSON_NAMES = frozenset({"arguments", "partial_json"})
+
+
+class Stream(Protocol):
+    """The restorer of one lane."""
+
+    @property
+    def held(self) -> bool: ...
+    def feed(self, text: str) -> str: ...
+    def flush(self) -> str: ...
+
+
+class Restorer(Protocol):
+    """What restoring an answer asks of a session."""
+
+    def restore(self, text: str, *, json: bool = False) -> str: ...
+    def stream_object(self, *, json: bool = False) -> Stream: ...
+
+
+class Session(Restorer, Protocol):
+    """What a turn asks of a session."""
+
+    def mask(self, text: str) -> str: ...
+
+
+class Held(Generic[E]):
+    """One event in the queue: `event` is the caller's, `doc` its data, `changed` whether the data differs from what
+    came."""
+
+    __slots__ = ("_rest", "_touched", "_waiting", "doc", "event")
+
+    def __init__(self, event: E, doc: Any) -> None:
+        self.event = event
+        self.doc = doc
+        self._waiting = 0
+        self._rest = False
+        self._touched: list[tuple[Any, Any, str]] = []
+
+    @property
+    def changed(self) -> bool:
+        return self._rest or any(container[name] != was for container, name, was in self._touched)
+
+
+class _State:
+    """One open lane."""
+
+    __slots__ = ("container", "delta", "held", "json", "mode", "name", "raw", "said", "stream")
+
+    def __init__(self, stream: Stream, mode: Mode, *, json: bool) -> None:
+        self.stream = stream
+        self.mode = mode
+        self.json = json
+        self.raw = ""  # cumulative and auto: the text of the last event, as it came
+        self.said = ""  # cumulative: everything said so far
+        self.delta = False  # auto: an event has shown that texts do not repeat
+        self.held: Held[Any] | None = None
+        self.container: Any = None
+        self.name: Any = None
+
+
+class Lanes(Generic[E]):
+    """The queue of one stream of events."""
+
+    __slots__ = ("_document", "_find", "_lanes", "_open", "_patience", "_queue", "_session")
+
+    def __init__(
+        self,
+        session: Restorer,
+        lanes: Sequence[Lane],
+        find: Find,
+        document: Document | None = None,
+        *,
+        patience: int = _PATIENCE,
+    ) -> None:
+        """`find` finds the pieces of `lanes` in an event; `document` restores the strings outside the lanes, None
+        leaves them alone; `patience` in events."""
+        self._session = session
+        self._lanes = lanes
+        self._find = find
+        self._document = document
+        self._patience = patience
+        self._queue: deque[Held[E]] = deque()
+        self._open: dict[tuple[Any, ...], _State] = {}
+
+    def feed(self, event: E, doc: Any = None, *, walk: bool = True) -> list[Held[E]]:
+        """Take one event and give those that may leave, in the order they came.
+
+        `doc` is rewritten in place; None is an event without text (a comment, a heartbeat). With `walk` false the
+        strings outside the lanes are known to hold nothing to restore.
+        """
+        held = Held(event, doc)
+        self._queue.append(held)
+        if doc is not None:
+            pieces: list[Piece] = []
+            closes: list[tuple[Any, ...]] = []
+            self._find(doc, pieces, closes)
+            if walk and self._document is not None:
+                self._walk(held, pieces)
+            for key, container, name, text in pieces:
+                self._piece(held, key, container, name, text)
+            for prefix in closes:
+                self._close(prefix)
+        return self._drain()
+
+    def close(self) -> list[Held[E]]:
+        """End the stream: every tail is said, every event leaves."""
+        for key in list(self._open):
+            self._settle(self._open.pop(key))
+        return self._drain()
+
+    def _walk(self, held: Held[E], pieces: list[Piece]) -> None:
+        assert self._document is not None
+        skip: set[Place] = {(home(container), name) for _, container, name, _ in pieces}
+        session = self._session
+        _, held._rest = self._document.restore(
+            held.doc, session.restore, lambda text: session.restore(text, json=True), skip=skip
+        )
+
+    def _state(self, key: tuple[Any, ...], name: Any) -> _State:
+        del name
+        lane = self._lanes[key[0]]
+        return _State(self._session.stream_object(json=lane.json), lane.mode, json=lane.json)
+
+    def _piece(self, held: Held[E], key: tuple[Any, ...], container: Any, name: Any, text: str) -> None:
+        try:
+            state = self._open.get(key)
+        except TypeError:  # a key that holds a list or a mapping
+            key = (key[0], *map(repr, key[1:]))
+            state = self._open.get(key)
+        if state is None:
+            state = self._open[key] = self._state(key, name)
+        if state.mode == "delta":
+            said = state.stream.feed(text)
+        elif state.mode == "cumulative":
+            said = self._cumulative(state, text)
+        else:
+            said = self._auto(state, text)
+        if state.held is not None:
+            state.held._waiting -= 1
+            state.held = None
+        if state.stream.held:
+            held._waiting += 1
+            state.held, state.container, state.name = held, container, name
+        if said != text:
+            container[name] = said
+            held._touched.append((container, name, text))
+        elif state.held is not None:
+            held._touched.append((container, name, text))  # its tail may still change when it is flushed
+
+    def _cumulative(self, state: _State, text: str) -> str:
+        if not text.startswith(state.raw):  # it does not go on from the former one: afresh
+            self._restart(state)
+        state.said += state.stream.feed(text[len(state.raw) :])
+        state.raw = text
+        return state.said
+
+    def _auto(self, state: _State, text: str) -> str:
+        before = state.raw
+        if state.stream.held and before and not state.delta:
+            if text == before:  # a field that every event repeats: each is whole by itself
+                self._restart(state)
+            elif text.startswith(before):
+                # Cumulative: the tail comes again in this event, so the earlier one must not say it.
+                state.stream = self._session.stream_object(json=state.json)
+                state.mode = "cumulative"
+                return self._cumulative_from_here(state, text)
+        if before and text and not text.startswith(before):
+            state.delta = True
+        state.raw = text
+        return state.stream.feed(text)
+
+    def _cumulative_from_here(self, state: _State, text: str) -> str:
+        state.raw, state.said = text, state.stream.feed(text)
+        return state.said
+
+    def _restart(self, state: _State) -> None:
+        self._settle(state)
+        state.stream = self._session.stream_object(json=state.json)
+        state.raw = state.said = ""
+
+    def _close(self, prefix: tuple[Any, ...]) -> None:
+        length = len(prefix)
+        for key in [key for key in self._open if key[:length] == prefix]:
+            self._settle(self._open.pop(key))
+
+    def _settle(self, state: _State) -> None:
+        """Say the tail in the event that waits for it."""
+        tail = state.stream.flush()
+        held, state.held = state.held, None
+        if held is not None:
+            held._waiting -= 1
+            if tail:
+                state.container[state.name] += tail
+        elif tail:
+            raise RestoreError("a stream kept text without saying so (`held` was false); report this")
+
+    def _drain(self) -> list[Held[E]]:
+        queue = self._queue
+        leaving: list[Held[E]] = []
+        while queue:
+            head = queue[0]
+            if head._waiting:
+                if len(queue) <= self._patience:
+                    break
+                for key in [key for key, state in self._open.items() if state.held is head]:
+                    self._restart(self._open[key])
+            leaving.append(queue.popleft())
+        return leaving
+
+
+class GenericLanes(Lanes[E]):
+    """Lanes of events whose shape nobody described: every string is a lane of mode `auto`, known by its own path."""
+
+    __slots__ = ()
+
+    def __init__(self, session: Restorer, *, patience: int = _PATIENCE) -> None:
+        super().__init__(session, (), _every_leaf, patience=patience)
+
+    def _state(self, key: tuple[Any, ...], name: Any) -> _State:
+        json = name in _JSON_NAMES
+        return _State(self._session.stream_object(json=json), "auto", json=json)
+
+
+def _every_leaf(doc: Any, pieces: list[Piece], closes: list[tuple[Any, ...]]) -> None:
+    del closes
+    pieces.extend(leaves(doc))

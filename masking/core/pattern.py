@@ -1,0 +1,246 @@
+"""Patterns with boundaries that are words: matched in linear time by RE2 where it is installed, else by `re`.
+
+Rules may use the part of the syntax that RE2 (https://github.com/google/re2/wiki/Syntax) and Python's `re` share: no
+look-around and no back-references. What must not stand beside a match is said by a word (`not_beside: digit`), which
+becomes a look-around for `re` and a consumed neighbour for RE2; both find the same places.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Protocol
+
+from masking.core.view import View
+
+try:
+    import re2
+except ImportError:  # no wheel for this platform, or the extra `fast` was not asked for
+    re2 = None
+
+__all__ = ["BOUNDARIES", "Gate", "Pattern", "PatternSyntaxError"]
+
+Accept = Callable[[str], bool]
+Place = tuple[int, int, int, int]
+"""Start and end of a whole match, then of its value."""
+
+# word: (re before, re after, RE2 before, RE2 after)
+BOUNDARIES: Final[dict[str, tuple[str, str, str, str]]] = {
+    "none": ("", "", "", ""),
+    "digit": ("(?<![0-9])", "(?![0-9])", r"(?:\A|[^0-9])", r"(?:[^0-9]|\z)"),
+    "letter": ("(?<![A-Za-z])", "(?![A-Za-z])", r"(?:\A|[^A-Za-z])", r"(?:[^A-Za-z]|\z)"),
+    "alnum": ("(?<![0-9A-Za-z])", "(?![0-9A-Za-z])", r"(?:\A|[^0-9A-Za-z])", r"(?:[^0-9A-Za-z]|\z)"),
+    "word": ("(?<![0-9A-Za-z_])", "(?![0-9A-Za-z_])", r"(?:\A|[^0-9A-Za-z_])", r"(?:[^0-9A-Za-z_]|\z)"),
+    "number": (
+        "(?<![0-9])(?<![0-9][.,-])",
+        "(?![0-9])(?![.,-][0-9])",
+        r"(?:\A|[^0-9.,-]|(?:\A|[^0-9])[.,-])",
+        r"(?:[^0-9.,-]|[.,-](?:[^0-9]|\z)|\z)",
+    ),
+    "decimal": (
+        r"(?<![0-9A-Za-z])(?<![0-9]\.)",
+        r"(?![0-9A-Za-z])(?!\.[0-9])",
+        r"(?:\A|[^0-9A-Za-z.]|(?:\A|[^0-9])\.)",
+        r"(?:[^0-9A-Za-z.]|\.(?:[^0-9]|\z)|\z)",
+    ),
+    "any_letter": (r"(?<!(?u:[^\W_]))", r"(?!(?u:[^\W_]))", r"(?:\A|[^\p{L}\p{N}])", r"(?:[^\p{L}\p{N}]|\z)"),
+}
+
+_FOREIGN = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|\\[ABGKZzCpPQEux]|[*+?}]\+")
+_NOT_ON_IMAGE = re.compile(r"[^\x00-\x7f]|\\[pPxu]")
+_MOST_SHORTER = 6
+_SET_MEMORY = 64 << 20  # bytes; a Set whose automaton outgrows this starts its cache again, it does not miss
+
+
+class PatternSyntaxError(ValueError):
+    """A pattern is outside the shared subset, or does not compile; the message shows the pattern's own mistake."""
+
+
+class Pattern:
+    """One pattern with its boundaries.
+
+    `spans` yields (start, end) in characters of the view; a named group `value` narrows the span to that group.
+    Raises PatternSyntaxError when `source` is not in the shared subset.
+    """
+
+    __slots__ = ("_engine", "source")
+
+    def __init__(self, source: str, before: str = "none", after: str = "none", *, ignore_case: bool = False) -> None:
+        _check_subset(source)
+        self.source = f"(?i:{source})" if ignore_case else source
+        try:
+            # Compiled by both engines, so that a rule that loads here loads on a machine without RE2 too.
+            fallback = _Fallback(self.source, before, after)
+            self._engine: _Engine = fallback if re2 is None else _Linear(self.source, before, after)
+        except PatternSyntaxError:
+            raise
+        except (re.error, OverflowError) as error:
+            raise PatternSyntaxError(f"does not compile: {error}") from None
+        if fallback.matches_nothing():
+            raise PatternSyntaxError("matches the empty text, so it would be found everywhere; make a part obligatory")
+
+    def spans(self, view: View, accept: Accept | None = None) -> Iterator[tuple[int, int]]:
+        """The places that match and that `accept` confirms, left to right, not overlapping.
+
+        Where `accept` refuses a match, shorter ones that end at a separator inside it are offered (a card number with
+        another number behind it), then the search goes on one character further.
+        """
+        text = self._engine.text(view)
+        at, size = 0, len(text)
+        while at <= size:
+            place = self._engine.search(text, at, size)
+            if place is None:
+                return
+            if accept is not None and not accept(self._engine.value(text, place)):
+                shorter = self._shorter(text, place, accept)
+                if shorter is None:
+                    at = place[0] + 1
+                    continue
+                place = shorter
+            yield self._engine.span(view, place)
+            at = max(place[1], at + 1)
+
+    def _shorter(self, text: Any, place: Place, accept: Accept) -> Place | None:
+        engine, (start, end, _, _) = self._engine, place
+        for separator in engine.separators(text, start, end):
+            # The separator stays in reach, because RE2 consumes the neighbour that a boundary looks at.
+            shorter = engine.search(text, start, separator + 1)
+            if shorter is None or shorter[0] != start or shorter[1] > separator:
+                continue
+            if accept(engine.value(text, shorter)):
+                return shorter
+        return None
+
+
+class Gate:
+    """Says in one pass which of many patterns can match a text at all; without RE2 it lets everything through."""
+
+    __slots__ = ("_all", "_set")
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._all = range(len(patterns))
+        self._set: Any = None
+        if re2 is None or not patterns:
+            return
+        self._set = re2.Set.SearchSet(_options("UTF8", memory=_SET_MEMORY))
+        for pattern in patterns:
+            self._set.Add(pattern.source.encode())
+        # Matches everything, so that an answer without it would tell of an automaton that ran out of memory.
+        self._set.Add(b"")
+        self._set.Compile()
+
+    def open_for(self, view: View) -> Sequence[int]:
+        """The indexes of the patterns worth running, in ascending order."""
+        if self._set is None:
+            return self._all
+        found: list[int] = self._set.Match(view.utf8) or []
+        everything = len(self._all)
+        return sorted(index for index in found if index < everything) if everything in found else self._all
+
+
+class _Engine(Protocol):
+    def text(self, view: View) -> Any: ...
+    def search(self, text: Any, start: int, stop: int) -> Place | None: ...
+    def value(self, text: Any, place: Place) -> str: ...
+    def span(self, view: View, place: Place) -> tuple[int, int]: ...
+    def separators(self, text: Any, start: int, end: int) -> Sequence[int]: ...
+
+
+class _Fallback:
+    """The standard library's `re`: may take quadratic time on hostile patterns, never finds anything else."""
+
+    __slots__ = ("_compiled", "_value")
+
+    def __init__(self, source: str, before: str, after: str) -> None:
+        self._compiled = re.compile(f"{BOUNDARIES[before][0]}(?:{source}){BOUNDARIES[after][1]}", re.ASCII)
+        self._value = self._compiled.groupindex.get("value", 0)
+
+    def matches_nothing(self) -> bool:
+        return self._compiled.match("") is not None
+
+    def text(self, view: View) -> str:
+        return view.text
+
+    def search(self, text: str, start: int, stop: int) -> Place | None:
+        match = self._compiled.search(text, start, stop)
+        return None if match is None else (*match.span(), *match.span(self._value))
+
+    def value(self, text: str, place: Place) -> str:
+        return text[place[2] : place[3]]
+
+    def span(self, view: View, place: Place) -> tuple[int, int]:
+        return place[2], place[3]
+
+    def separators(self, text: str, start: int, end: int) -> Sequence[int]:
+        return [i for i in range(end - 1, start, -1) if not text[i].isalnum()][:_MOST_SHORTER]
+
+
+class _Linear:
+    """RE2 on bytes: the one-byte image where the pattern names only ASCII, else UTF-8."""
+
+    __slots__ = ("_back", "_image", "_regexp", "_value")
+
+    def __init__(self, source: str, before: str, after: str) -> None:
+        whole = f"{BOUNDARIES[before][2]}({source}){BOUNDARIES[after][3]}"
+        self._image = _NOT_ON_IMAGE.search(whole) is None
+        try:
+            compiled = re2.compile(whole.encode(), _options("LATIN1" if self._image else "UTF8"))
+        except re2.error as error:
+            reason = error.args[0]
+            shown = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+            raise PatternSyntaxError(f"does not compile in RE2: {shown}") from None
+        self._regexp = compiled._regexp  # the public wrapper builds a generator and a match per search
+        self._value = compiled.groupindex.get(b"value", 1)
+        # The neighbours before a match are consumed, so a search starts that many bytes early to have them.
+        self._back = {"none": 0, "number": 2, "decimal": 2, "any_letter": 4}.get(before, 1)
+
+    def text(self, view: View) -> bytes:
+        return view.image if self._image else view.utf8
+
+    def search(self, text: bytes, start: int, stop: int) -> Place | None:
+        at = max(0, start - self._back)
+        while True:
+            spans = self._regexp.Match(_UNANCHORED, text, at, stop)
+            (whole_start, whole_end), (value_start, value_end) = spans[1], spans[self._value]
+            if whole_start < 0:
+                return None
+            if whole_start >= start:
+                return whole_start, whole_end, value_start, value_end
+            at += 1  # with fewer neighbours before it, the match began too early
+
+    def value(self, text: bytes, place: Place) -> str:
+        return text[place[2] : place[3]].decode("utf-8", "replace")
+
+    def span(self, view: View, place: Place) -> tuple[int, int]:
+        if self._image:
+            return place[2], place[3]
+        return view.character(place[2]), view.character(place[3])
+
+    def separators(self, text: bytes, start: int, end: int) -> Sequence[int]:
+        stops = [i for i in range(end - 1, start, -1) if text[i] < 0x80 and not chr(text[i]).isalnum()]
+        return stops[:_MOST_SHORTER]
+
+
+if re2 is not None:
+    from re2 import _re2
+
+    _UNANCHORED = _re2.RE2.Anchor.UNANCHORED
+
+
+def _options(encoding: str, memory: int = 8 << 20) -> Any:
+    options = re2.Options()
+    options.encoding = getattr(re2.Options.Encoding, encoding)
+    options.log_errors = False
+    options.max_mem = memory
+    return options
+
+
+def _check_subset(source: str) -> None:
+    bare = re.sub(r"\\\\", "..", source)
+    bare = re.sub(r"\[\^?\]?(?:\\.|[^\]\\])*\]", "[]", bare)
+    found = _FOREIGN.search(bare)
+    if found:
+        raise PatternSyntaxError(
+            f"uses {found.group()!r}, which RE2 and Python's re do not share; "
+            "write boundaries with not_beside, and say a context with a group named value"
+        )

@@ -1,0 +1,234 @@
+"""The placeholder and everything that a model may make of it.
+
+The canonical form is `<ENTITY_N>`. Models answer with other forms of it, and each of these is understood:
+
+    brackets   <PERSON_1>  ＜PERSON_1＞  〈PERSON_1〉  «PERSON_1»  [PERSON_1]  【PERSON_1】  {PERSON_1}  {{PERSON_1}}
+    escapes    &lt;PERSON_1&gt;  &#60;...&#62;  \\u003cPERSON_1\\u003e  %3CPERSON_1%3E  \\<PERSON_1\\>  PERSON\\_1
+    letters    any case and any width inside brackets; `PHONE NUMBER 1` and `phone-number-1` for `PHONE_NUMBER_1`
+    lost       <PERSON_1 (closing bracket)   PERSON_1> (opening bracket)   PERSON_1 (both, upper case, on its own)
+
+Whether a form is restored is not decided here: only if its canonical form is in the session.
+
+The grammar is a deterministic automaton, built state by state as texts ask for it. It reads one character at a time,
+so what it says of a text does not depend on how the text was cut.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
+
+__all__ = ["ENTITY", "LONGEST", "Escape", "Grammar", "State", "canonical", "escape_of"]
+
+Escape = Literal["none", "html", "json", "percent"]
+"""How the model wrote the opening bracket, and so how the value is to be written in its place."""
+
+ENTITY: Final = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
+"""What an entity may be called; without digits, which would run into the number."""
+
+LONGEST: Final = 24
+"""Longest entity name in characters; bounds how much of a stream can wait."""
+
+_DIGITS: Final = 9
+_BLANKS: Final = ("", " ", "  ")
+
+# Characters that count as another one inside brackets: full-width forms, and the brackets that models like.
+_FOLD: Final = {
+    **{chr(code): chr(code - 0xFEE0).lower() for code in range(0xFF01, 0xFF5F)},
+    **{chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)},
+    **dict.fromkeys("〈⟨‹«", "<"),
+    **dict.fromkeys("〉⟩›»", ">"),
+    **dict.fromkeys("【〔", "["),
+    **dict.fromkeys("】〕", "]"),
+    "\u3000": " ",
+    "\u00a0": " ",
+}
+
+# family of brackets: how it may be opened, how it may be closed
+_BRACKETS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
+    (
+        ("<", "\\<", "&lt;", "&#60;", "&#x3c;", "\\u003c", "%3c"),
+        (">", "\\>", "&gt;", "&#62;", "&#x3e;", "\\u003e", "%3e"),
+    ),
+    (("[", "\\["), ("]", "\\]")),
+    (("{",), ("}",)),
+    (("{{",), ("}}",)),
+)
+_ANGLE: Final = _BRACKETS[0]
+_INNER: Final = ("_", "\\_", "\\\\_", " ", "-", "%5f", "&#95;")
+
+
+def escape_of(form: str) -> Escape:
+    """How the value must be written in the place of `form`: as the model wrote its opening bracket."""
+    if form[0] in "&＆":
+        return "html"
+    if form[0] in "%％":
+        return "percent"
+    return "json" if form[:2].lower() == "\\u" else "none"
+
+
+def canonical(entity: str, number: int | str) -> str:
+    """The placeholder's canonical form, `<ENTITY_N>`."""
+    return f"<{entity}_{number}>"
+
+
+class State:
+    """A state of the automaton: where each next character leads, and what has been read so far.
+
+    `entities` are those that a longer text could still name. `accepts` is the entity, and whether the form is closed
+    by its own bracket; `digit` says that the character just read belongs to the number.
+    """
+
+    __slots__ = ("accepts", "digit", "entities", "next", "places")
+
+    def __init__(self, places: frozenset[int], grammar: _Builder) -> None:
+        self.places = places
+        self.next: dict[str, State | None] = {}
+        marks = [grammar.accept[place] for place in places if place in grammar.accept]
+        self.accepts: tuple[str, bool] | None = max(marks, key=lambda mark: mark[1]) if marks else None
+        self.digit = any(place in grammar.digits for place in places)
+        self.entities = frozenset(grammar.entity[place] for place in places)
+
+
+class _Builder:
+    """A nondeterministic automaton over folded characters, in adjacency lists."""
+
+    def __init__(self) -> None:
+        self.moves: list[dict[str, set[int]]] = [{}]
+        self.silent: list[set[int]] = [set()]
+        self.entity: dict[int, str] = {}
+        self.accept: dict[int, tuple[str, bool]] = {}
+        self.digits: set[int] = set()
+        self.current = ""
+
+    def place(self) -> int:
+        self.moves.append({})
+        self.silent.append(set())
+        self.entity[len(self.moves) - 1] = self.current
+        return len(self.moves) - 1
+
+    def word(self, start: int, word: str, end: int) -> None:
+        """Reads `word` from `start` to `end`."""
+        for character in word[:-1]:
+            step = self.place()
+            self.moves[start].setdefault(character, set()).add(step)
+            start = step
+        self.moves[start].setdefault(word[-1], set()).add(end)
+
+    def either(self, start: int, words: Iterable[str]) -> int:
+        """Reads one of `words`; returns where all of them end."""
+        end = self.place()
+        for word in words:
+            if word:
+                self.word(start, word, end)
+            else:
+                self.silent[start].add(end)
+        return end
+
+    def number(self, start: int) -> int:
+        """Reads a number without a leading zero; returns where it may end."""
+        end = self.place()
+        for length in range(_DIGITS):
+            step = self.place()
+            self.digits.add(step)
+            for digit in "123456789" if length == 0 else "0123456789":
+                self.moves[start].setdefault(digit, set()).add(step)
+            self.silent[step].add(end)
+            start = step
+        return end
+
+    def closed(self, places: Iterable[int]) -> frozenset[int]:
+        """The places reachable without reading."""
+        seen = set(places)
+        todo = list(seen)
+        while todo:
+            for follower in self.silent[todo.pop()] - seen:
+                seen.add(follower)
+                todo.append(follower)
+        return frozenset(seen)
+
+
+class Grammar:
+    """The forms of the placeholders of some entities.
+
+    `starts` finds the next character at which a form may begin; `quiet` remembers texts in which none can.
+    Immutable in what it accepts; states and the memory of quiet texts grow with use, up to a bound.
+    """
+
+    def __init__(self, entities: Sequence[str]) -> None:
+        self.entities = tuple(entities)
+        self._builder = _Builder()
+        bracketed, bare = self._builder.place(), self._builder.place()
+        for entity in entities:
+            self._builder.current = entity
+            self._bracketed(bracketed, entity)
+            self._bare(bare, entity)
+        self._states: dict[frozenset[int], State] = {}
+        self._bracketed_start = self._state({bracketed})
+        self._bare_start = self._state({bare})
+        self.starts = re.compile(self._start_pattern())
+        self.quiet: dict[str, str] = {}
+
+    def _start_pattern(self) -> str:
+        firsts = sorted({entity.split("_")[0] for entity in self.entities})
+        ends = sorted({word[:length] for word in firsts for length in range(1, len(word))})
+        bare = "|".join([*firsts, *(f"{end}\\Z" for end in ends)])
+        return r"[<＜〈⟨‹«\[［【〔{｛&＆%％\\＼]" + (rf"|(?<![0-9A-Za-z_])(?:{bare})" if bare else "")
+
+    def _bracketed(self, start: int, entity: str) -> None:
+        build = self._builder
+        words = entity.lower().split("_")
+        for brackets in _BRACKETS:
+            openers, closers = brackets
+            at = build.either(build.either(start, openers), _BLANKS)
+            for position, word in enumerate(words):
+                at = build.either(at, [word])
+                if position < len(words) - 1:
+                    at = build.either(at, _INNER)
+            at = build.number(build.either(at, (*_INNER, "")))
+            if brackets is _ANGLE:
+                build.accept[at] = (entity, False)
+            build.accept[build.either(build.either(at, _BLANKS), closers)] = (entity, True)
+
+    def _bare(self, start: int, entity: str) -> None:
+        build = self._builder
+        at = start
+        for word in entity.split("_"):
+            at = build.either(build.either(at, [word]), ["_", "\\_"])
+        at = build.number(at)
+        build.accept[at] = (entity, False)
+        build.accept[build.either(at, [">", "＞", "\\>"])] = (entity, True)
+
+    def begin(self, character: str) -> State | None:
+        """The state after the first character of a form, or None."""
+        if character.isalpha() and character.isascii():
+            return self._step(self._bare_start, character)
+        return self._step(self._bracketed_start, _FOLD.get(character, character))
+
+    def follow(self, state: State, character: str, *, bare: bool) -> State | None:
+        """The state after one more character, or None if no form goes on like this."""
+        try:
+            return state.next[character]
+        except KeyError:
+            return self._step(state, character if bare else _FOLD.get(character, character), character)
+
+    def folded(self, character: str) -> str:
+        """The character that `character` counts as."""
+        return _FOLD.get(character, character)
+
+    def _step(self, state: State, character: str, known_as: str | None = None) -> State | None:
+        reached: set[int] = set()
+        for place in state.places:
+            reached |= self._builder.moves[place].get(character, set())
+        found = self._state(reached) if reached else None
+        if found is not None or len(state.next) < 256:  # a dead end is remembered too, but not every Chinese character
+            state.next[known_as if known_as is not None else character] = found
+        return found
+
+    def _state(self, places: Iterable[int]) -> State:
+        closed = self._builder.closed(places)
+        known = self._states.get(closed)
+        if known is None:
+            known = self._states[closed] = State(closed, self._builder)
+        return known

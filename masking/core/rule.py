@@ -1,0 +1,112 @@
+"""A category and its rules, as values: what a rule file says, checked and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from masking.core.pattern import Accept, Pattern
+
+__all__ = [
+    "Category",
+    "Example",
+    "ModelSource",
+    "OperatorSpec",
+    "PatternSource",
+    "PresidioSource",
+    "Rule",
+    "SpacySource",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PatternSource:
+    """Finds by patterns; every check must hold for a match to count, and `proves` says that holding confirms it."""
+
+    patterns: tuple[Pattern, ...]
+    checks: tuple[Accept, ...] = ()
+    proves: bool = False
+
+    def accepts(self, value: str) -> bool:
+        """Whether every check confirms the value."""
+        return all(check(value) for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Finds by a named-entity model that `masking models install` brings."""
+
+    model: str
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PresidioSource:
+    """Finds by one of Presidio's recognisers; Presidio is imported when the gate first matches."""
+
+    recogniser: str
+    language: str
+    gate: Pattern | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpacySource:
+    """Finds by the named entities of a spaCy pipeline (a package's name or a folder)."""
+
+    pipeline: str
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSpec:
+    """How a finding is replaced: an operator's name and its parameters."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A text beside a rule; `finds` lists the findings' texts in order, or is None when any finding will do."""
+
+    text: str
+    finds: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of value: how to find it, how to replace it on the way out, what to do with it in an answer.
+
+    `score` is that of the rule's findings; for Presidio's recognisers, which score by themselves, it is the least.
+    """
+
+    id: str
+    entity: str
+    source: PatternSource | ModelSource | PresidioSource | SpacySource
+    score: float
+    request: OperatorSpec
+    answer: Literal["redact", "keep"]
+    about: Mapping[str, str]
+    origin: str
+    hits: tuple[Example, ...]
+    misses: tuple[str, ...]
+    known_gaps: tuple[str, ...]
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A named set of rules; what DMS calls DesensitizationRule."""
+
+    name: str
+    version: str
+    about: Mapping[str, str]
+    rules: tuple[Rule, ...]
+    file: str
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """The entities that this category can find, each once, in the order of the rules."""
+        return tuple(dict.fromkeys(rule.entity for rule in self.rules))

@@ -1,0 +1,101 @@
+"""Finds what a category names in one text.
+
+The order is that of every hot path here: one pass that proves most patterns cannot match, exact patterns for the
+rest, validators on what matched, models last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from masking.core.entity import Entity
+from masking.core.finding import Finding, resolve
+from masking.core.pattern import Gate, Pattern
+from masking.core.rule import Category, ModelSource, PatternSource, PresidioSource, Rule, SpacySource
+from masking.core.view import View
+
+__all__ = ["Detect", "Detectors", "Scanner"]
+
+Detect = Callable[[str], Sequence[Entity]]
+"""A detector of the outer layers: a model, a spaCy pipeline or a Presidio recogniser. Text in, entities out."""
+
+Detectors = Callable[[ModelSource | PresidioSource | SpacySource], Detect]
+"""Gives the detector of a source; called once per distinct source, when it is first needed."""
+
+_External = ModelSource | PresidioSource | SpacySource
+
+
+class Scanner:
+    """A category made ready to scan; immutable, shared between threads.
+
+    `detectors` supplies what the core cannot run by itself. It is asked for a detector only when a text needs it.
+    """
+
+    __slots__ = ("_detectors", "_external", "_gate", "_patterns", "_ready", "category")
+
+    def __init__(self, category: Category, detectors: Detectors) -> None:
+        self.category = category
+        self._detectors = detectors
+        self._ready: dict[_External, Detect] = {}
+        self._external: list[tuple[int, Rule, _External]] = []
+        self._patterns: list[tuple[int, Rule, Pattern, PatternSource | PresidioSource]] = []
+        gates: list[Pattern] = []
+        for order, rule in enumerate(category.rules):
+            source = rule.source
+            if isinstance(source, PatternSource):
+                for pattern in source.patterns:
+                    gates.append(pattern)
+                    self._patterns.append((order, rule, pattern, source))
+            elif isinstance(source, PresidioSource) and source.gate is not None:
+                gates.append(source.gate)
+                self._patterns.append((order, rule, source.gate, source))
+            else:
+                self._external.append((order, rule, source))
+        self._gate = Gate(gates)
+
+    def scan(self, text: str) -> list[Finding]:
+        """The findings in `text`, in order, none overlapping another; offsets in characters of `text`."""
+        return resolve(self.candidates(text))
+
+    def candidates(self, text: str) -> Iterator[tuple[Finding, int]]:
+        """Every finding before overlaps are resolved, each with its rule's place in the category."""
+        view = View(text)
+        for index in self._gate.open_for(view):
+            order, rule, pattern, source = self._patterns[index]
+            if isinstance(source, PresidioSource):
+                if next(pattern.spans(view), None) is not None:
+                    yield from self._detected(view, order, rule, source)
+                continue
+            accept = source.accepts if source.checks else None
+            for start, end in pattern.spans(view, accept):
+                yield self._finding(view, start, end, rule, rule.score, checked=source.proves), order
+        for order, rule, external in self._external:
+            yield from self._detected(view, order, rule, external)
+
+    def _detected(self, view: View, order: int, rule: Rule, source: _External) -> Iterator[tuple[Finding, int]]:
+        entities = self._detect(source, view)
+        if isinstance(source, PresidioSource):
+            counted = [(entity, entity.score) for entity in entities if entity.score >= rule.score]
+        else:
+            counted = [(entity, rule.score) for entity in entities if entity.label in source.labels]
+        for entity, score in counted:
+            yield self._finding(view, entity.start, entity.end, rule, score, checked=False), order
+
+    def _detect(self, source: _External, view: View) -> Sequence[Entity]:
+        detect = self._ready.get(source)
+        if detect is None:
+            detect = self._ready[source] = self._detectors(source)
+        if isinstance(source, PresidioSource):
+            return detect(view.text)
+        # Several rules may read different labels of the same model: it runs once per text.
+        return view.once((type(source), _name(source)), partial(detect, view.text))
+
+    @staticmethod
+    def _finding(view: View, start: int, end: int, rule: Rule, score: float, *, checked: bool) -> Finding:
+        first, last = view.original(start, end)
+        return Finding(first, last, rule.entity, score, rule.id, checked)
+
+
+def _name(source: ModelSource | SpacySource) -> str:
+    return source.model if isinstance(source, ModelSource) else source.pipeline

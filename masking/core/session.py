@@ -1,0 +1,181 @@
+"""One conversation's table of placeholders and values."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from types import TracebackType
+from typing import overload
+
+from masking.core.errors import ConfigurationError, UnmaskableError
+from masking.core.finding import Finding, resolve
+from masking.core.placeholder import Grammar, canonical
+from masking.core.rule import OperatorSpec
+from masking.core.scan import Scanner
+from masking.core.stream import Stream, StreamedText, astreamed, forms, streamed
+
+__all__ = ["LITERAL", "Masked", "Operator", "Operators", "Session"]
+
+LITERAL = "LITERAL"
+"""The entity of text that looks like a placeholder but was typed by the user: it is masked as a value of its own, so
+that it can never stand for somebody's value, and comes back as it was typed."""
+
+Operator = Callable[[str, str], str]
+"""(value, entity) -> what stands in its place; irreversible as far as the session is concerned."""
+
+Operators = Callable[[OperatorSpec], Operator]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Masked:
+    """A masked text and what was found in the original; its repr shows neither."""
+
+    text: str
+    findings: tuple[Finding, ...]
+
+    def __repr__(self) -> str:
+        return f"Masked({len(self.text)} characters, {len(self.findings)} findings)"
+
+
+class Session:
+    """Masks the texts of one conversation and restores its answers; a value keeps its placeholder for the whole of it.
+
+    Belongs to one conversation and never to two users: what it restores is whatever was masked in it. May be used from
+    several threads. Closing it forgets every value; use it as a context manager, or call `close`.
+    """
+
+    def __init__(self, scanner: Scanner, grammar: Grammar, operators: Mapping[str, Operator]) -> None:
+        self._scanner = scanner
+        self._grammar = grammar
+        self._operators = operators  # by rule id; a rule without one gets a placeholder
+        self._lock = Lock()
+        self._placeholders: dict[str, str] = {}
+        self._values: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+        self._closed = False
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{entity}: {count}" for entity, count in sorted(self._counts.items()))
+        return f"<Session of {self._scanner.category.name} ({counts or 'empty'})>"
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget every value. Masking afterwards is refused; what is restored afterwards keeps its placeholders."""
+        self._closed = True
+        self._placeholders.clear()
+        self._values.clear()
+        self._counts.clear()
+
+    def mask(self, text: str) -> str:
+        """The text with every finding replaced.
+
+        Raises TypeError when `text` is no str, UnmaskableError when the session is closed.
+        """
+        return self.masked(text).text
+
+    def masked(self, text: str) -> Masked:
+        """As `mask`, with the findings: offsets in characters of `text`. Raises as `mask`."""
+        if not isinstance(text, str):
+            raise TypeError(f"only str can be masked, not {type(text).__name__}; decode bytes first")
+        if self._closed:
+            raise UnmaskableError("this session is closed; open a new one with masker.session()")
+        findings = self._scanner.scan(text)
+        literals = self._literals(text)
+        if literals:
+            found = [(finding, 1) for finding in findings]
+            findings = resolve([*((literal, 0) for literal in literals), *found])
+        if not findings:
+            return Masked(text, ())
+        pieces: list[str] = []
+        at = 0
+        for finding in findings:
+            pieces += text[at : finding.start], self._replacement(text[finding.start : finding.end], finding)
+            at = finding.end
+        pieces.append(text[at:])
+        return Masked("".join(pieces), tuple(findings))
+
+    def restore(self, text: str, *, json: bool = False) -> str:
+        """The text with this session's placeholders, in any form that `masking.core.placeholder` lists, replaced.
+
+        With `json`, values are escaped to stand inside a JSON string (RFC 8259 section 7). Equal to one `feed` and a
+        `flush` of `stream_object`. Raises TypeError when `text` is no str.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"only str can be restored, not {type(text).__name__}; decode bytes first")
+        stream = self.stream_object(json=json)
+        return stream.feed(text) + stream.flush()
+
+    def stream_object(self, *, json: bool = False) -> Stream:
+        """A restorer to drive by hand: `feed(text) -> text`, `flush() -> text`; one per lane of an answer."""
+        return Stream(self._grammar, self._values, self._counts, json=json)
+
+    @overload
+    def stream(self, pieces: Iterable[str]) -> Iterator[str]: ...
+    @overload
+    def stream(self, pieces: AsyncIterable[str]) -> AsyncIterator[str]: ...
+    def stream(self, pieces: StreamedText) -> Iterator[str] | AsyncIterator[str]:
+        """Restored pieces of an answer that arrives in pieces; `for` or `async for`, as the pieces come.
+
+        Joined, they equal `restore` of the joined input, however it was cut. Empty pieces are left out.
+        """
+        if isinstance(pieces, str):
+            raise TypeError("stream takes the pieces of an answer; restore takes a whole text")
+        if isinstance(pieces, AsyncIterable):
+            return astreamed(self.stream_object(), pieces)
+        return streamed(self.stream_object(), pieces)
+
+    def entries(self) -> dict[str, str]:
+        """A copy of the table, placeholder to value: secret, for a store that is as well kept as the originals."""
+        with self._lock:
+            return dict(self._values)
+
+    def load(self, entries: Mapping[str, str]) -> None:
+        """Take over the entries of a former session of the same conversation.
+
+        Raises ConfigurationError when one does not have the form of a placeholder of this category, or contradicts
+        what this session already holds.
+        """
+        with self._lock:
+            for placeholder, value in entries.items():
+                entity, number = self._parts(placeholder)
+                if self._values.get(placeholder, value) != value:
+                    raise ConfigurationError(f"{placeholder} stands for another value in this session already")
+                self._values[placeholder] = value
+                self._placeholders.setdefault(value, placeholder)
+                self._counts[entity] = max(self._counts.get(entity, 0), number)
+
+    def _parts(self, placeholder: str) -> tuple[str, int]:
+        entity, _, number = placeholder[1:-1].rpartition("_")
+        known = entity in self._grammar.entities
+        if not known or not number.isdecimal() or canonical(entity, int(number)) != placeholder:
+            raise ConfigurationError(
+                f"an entry is no placeholder of category {self._scanner.category.name}: "
+                "load sessions that the same category wrote"
+            )
+        return entity, int(number)
+
+    def _replacement(self, value: str, finding: Finding) -> str:
+        operator = self._operators.get(finding.rule)
+        if operator is not None:
+            return operator(value, finding.entity)
+        with self._lock:
+            placeholder = self._placeholders.get(value)
+            if placeholder is None:
+                number = self._counts.get(finding.entity, 0) + 1
+                placeholder = canonical(finding.entity, number)
+                self._counts[finding.entity] = number
+                self._placeholders[value] = placeholder
+                self._values[placeholder] = value
+            return placeholder
+
+    def _literals(self, text: str) -> Sequence[Finding]:
+        """Text that a model's answer could not be told from one of our placeholders by."""
+        if self._grammar.starts.search(text) is None:
+            return ()
+        return [Finding(start, end, LITERAL, 1.0, "literal", True) for start, end in forms(self._grammar, text)]

@@ -1,0 +1,108 @@
+"""`@masker.wrap`: a function that calls a model, with its arguments masked and its answer restored.
+
+Arguments: every string is masked, inside lists, dicts, dataclasses and pydantic objects too, in copies; the caller's own
+objects stay as they are. Numbers, booleans, None, dates, functions and the parameters `self`, `cls`, `model`, `api_key`,
+`app_id` and `base_url` pass. Anything else cannot be looked into and is refused, unless `opaque` names its parameter.
+
+Answers: strings, dicts, lists, dataclasses and pydantic objects (as the openai and dashscope SDKs reply with) come back
+restored; iterators and async iterators of them are restored as they flow, keep their attributes, and close what they
+read from. Anything else is returned as it is. Exceptions pass unchanged.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing
+from typing import Any, ParamSpec, TypeVar
+
+from masking.core.descriptor import Descriptors
+from masking.core.session import Session
+from masking.decorator.answer import Answer, Events, aflow, flow
+from masking.decorator.arguments import Arguments
+
+__all__ = ["wrapped"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def wrapped(
+    function: Callable[P, R],
+    new_session: Callable[[], Session],
+    shapes: Descriptors,
+    *,
+    session: Session | None = None,
+    opaque: Iterable[str] = (),
+) -> Callable[P, R]:
+    """`function` between masking and restoring; each call in a session of its own, unless `session` is given.
+
+    `shapes` are the descriptors whose shapes arguments and answers are recognised by. Raises ConfigurationError when
+    `opaque` names a parameter that `function` does not have; calls raise UnmaskableError.
+    """
+    arguments = Arguments(function, frozenset(opaque), shapes)
+    # The session of a call; one that was given outlives it.
+    opened = new_session if session is None else lambda: session
+    finished = Session.close if session is None else _keep
+
+    called: Callable[..., Any] = function
+    if inspect.isasyncgenfunction(function):
+
+        async def async_generator(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            one = opened()
+            try:
+                masked, named = arguments.masked(args, kwargs, one)
+                async with aclosing(aflow(called(*masked, **named), Events(one, shapes))) as restored:
+                    async for event in restored:
+                        yield event
+            finally:
+                finished(one)
+
+        return _like(async_generator, function)
+
+    if inspect.isgeneratorfunction(function):
+
+        def generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            one = opened()
+            try:
+                masked, named = arguments.masked(args, kwargs, one)
+                yield from flow(called(*masked, **named), Events(one, shapes))
+            finally:
+                finished(one)
+
+        return _like(generator, function)
+
+    if inspect.iscoroutinefunction(function):
+
+        async def coroutine(*args: Any, **kwargs: Any) -> Any:
+            one = opened()
+            try:
+                masked, named = arguments.masked(args, kwargs, one)
+                result = Answer(one, shapes, finished).restored(await called(*masked, **named))
+            except BaseException:
+                finished(one)
+                raise
+            return result
+
+        return _like(coroutine, function)
+
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        one = opened()
+        try:
+            masked, named = arguments.masked(args, kwargs, one)
+            return Answer(one, shapes, finished).restored(called(*masked, **named))
+        except BaseException:
+            finished(one)
+            raise
+
+    return _like(plain, function)
+
+
+def _like(made: Any, function: Callable[P, R]) -> Callable[P, R]:
+    result: Callable[P, R] = functools.update_wrapper(made, function)
+    return result
+
+
+def _keep(session: Session) -> None:
+    """What happens to a session that the caller owns when a call is over."""

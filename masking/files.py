@@ -1,0 +1,174 @@
+"""Reads categories, recognisers and provider descriptors: those that ship with the package, and the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from masking.core.errors import ConfigurationError, MaskingError
+from masking.core.rule import Category
+
+if TYPE_CHECKING:
+    from masking.core.descriptor import Descriptors
+
+__all__ = [
+    "category_names",
+    "read_category",
+    "read_descriptors",
+    "read_session",
+    "recogniser_names",
+    "shipped",
+    "write_session",
+]
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+_SUFFIX = ".yaml"
+
+
+def shipped(folder: Literal["rules", "providers"]) -> Traversable:
+    """The folder of YAML files that ships with this package, in an installed wheel or in a checkout.
+
+    Raises MaskingError when the installation lacks it.
+    """
+    installed = files("masking").joinpath("shipped", folder)
+    if installed.is_dir():
+        return installed
+    # In a checkout the folders stand beside the package. Without the look at pyproject.toml a damaged installation
+    # would read another project's `rules` from site-packages.
+    if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / folder).is_dir():
+        return _CHECKOUT / folder
+    raise MaskingError(f"this installation of masking-pipeline lacks its {folder} folder; install it again")
+
+
+def category_names() -> list[str]:
+    """The names of the shipped categories, sorted."""
+    return sorted(
+        entry.name.removesuffix(_SUFFIX) for entry in shipped("rules").iterdir() if entry.name.endswith(_SUFFIX)
+    )
+
+
+def recogniser_names() -> list[str]:
+    """The names of the shipped recognisers, `theme.name`, sorted."""
+    themes = [theme for theme in shipped("rules").joinpath("recognisers").iterdir() if theme.is_dir()]
+    return sorted(
+        f"{theme.name}.{entry.name.removesuffix(_SUFFIX)}"
+        for theme in themes
+        for entry in theme.iterdir()
+        if entry.name.endswith(_SUFFIX)
+    )
+
+
+def read_category(name: str | Path) -> Category:
+    """A category by the name of a shipped one, or by the path of a YAML file.
+
+    A file's recognisers are looked for in `recognisers/` beside it first, then among the shipped ones. Raises
+    ConfigurationError when there is no such category, RuleError when its file or a recogniser's is wrong.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
+        return _read_file(path)
+    return _read_shipped(str(name))
+
+
+@cache
+def read_descriptors() -> Descriptors:
+    """The shipped provider descriptors. Raises ProviderError when one is wrong."""
+    from masking.core.descriptor import Descriptors, load  # brings pydantic
+
+    return Descriptors(
+        load(entry.read_text("utf-8"), f"providers/{entry.name}")
+        for entry in sorted(shipped("providers").iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(_SUFFIX)
+    )
+
+
+def _read_file(path: Path) -> Category:
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the category {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"cannot read the category {path}: it is not UTF-8") from None
+
+    def read(recogniser: str) -> tuple[str, str]:
+        theme, _, name = recogniser.partition(".")
+        own = path.parent / "recognisers" / theme / f"{name}{_SUFFIX}"
+        if _is_name(recogniser) and own.is_file():
+            return own.read_text("utf-8"), str(own)
+        return _read_recogniser(recogniser)
+
+    return _load(text, str(path), read)
+
+
+@cache
+def _read_shipped(name: str) -> Category:
+    if name not in category_names():
+        raise ConfigurationError(
+            f"no category is called {name!r}; shipped are {', '.join(category_names())}; "
+            "your own is named by its path, such as ./rules/Mine.yaml"
+        )
+    text = shipped("rules").joinpath(name + _SUFFIX).read_text("utf-8")
+    return _load(text, f"rules/{name}{_SUFFIX}", _read_recogniser)
+
+
+def _load(text: str, file: str, read: Callable[[str], tuple[str, str]]) -> Category:
+    from masking.core.rulefile import load_category  # brings pydantic, which `import masking` can do without
+
+    return load_category(text, file, read)
+
+
+def _read_recogniser(recogniser: str) -> tuple[str, str]:
+    theme, _, name = recogniser.partition(".")
+    entry = shipped("rules").joinpath("recognisers", theme, name + _SUFFIX)
+    if not _is_name(recogniser) or not entry.is_file():
+        raise KeyError(recogniser)
+    return entry.read_text("utf-8"), f"rules/recognisers/{theme}/{name}{_SUFFIX}"
+
+
+def _is_name(recogniser: str) -> bool:
+    """Whether a recogniser's name is a name, and no way out of the folder."""
+    theme, dot, name = recogniser.partition(".")
+    return bool(dot) and theme.isidentifier() and name.isidentifier()
+
+
+def read_session(path: Path) -> dict[str, str]:
+    """The entries (placeholder -> value) that `write_session` wrote. Raises ConfigurationError for any other file."""
+    import orjson
+
+    try:
+        data = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the session {path}: {error.strerror}") from None
+    except orjson.JSONDecodeError:
+        raise ConfigurationError(f"{path} is no session file: it is not JSON") from None
+    entries = data.get("entries") if isinstance(data, dict) and data.get("masking_session") == 1 else None
+    if not isinstance(entries, dict) or not all(isinstance(value, str) for value in entries.values()):
+        raise ConfigurationError(f"{path} is no session file that `masking mask --session` wrote")
+    return entries
+
+
+def write_session(path: Path, entries: dict[str, str]) -> None:
+    """Write a session's entries, replacing the file whole; only its owner may read it. Raises ConfigurationError."""
+    import os
+    import tempfile
+
+    import orjson
+
+    # A lone surrogate is no JSON; the \\ud800 form keeps it, as json.dumps writes it.
+    try:
+        data = orjson.dumps({"masking_session": 1, "entries": entries})
+    except TypeError:
+        import json
+
+        data = json.dumps({"masking_session": 1, "entries": entries}).encode()
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # made with mode 0600
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write the session {path}: {error.strerror}") from None

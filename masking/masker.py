@@ -1,0 +1,164 @@
+"""The front door: a category made ready to mask, wrap calls and build clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
+
+from masking.core.errors import ConfigurationError, ModelError, RuleError
+from masking.core.finding import Finding
+from masking.core.placeholder import Grammar
+from masking.core.rule import Category, ModelSource, PresidioSource, Rule, SpacySource
+from masking.core.scan import Detect, Scanner
+from masking.core.session import LITERAL, Masked, Operator, Session
+from masking.files import read_category, read_descriptors
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Masker", "detector"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Masker:
+    """Masks text by a category: `Masker("UserInfo")`.
+
+    `category` is the name of a shipped category, the path of a YAML file, a Category, or several of these, whose rules
+    then count together, earlier ones first. With `names="off"` the rules that need a model are left out; otherwise a
+    model that is not installed is refused here.
+
+    Immutable, and shared between threads. Raises ConfigurationError, RuleError or ModelError.
+    """
+
+    def __init__(
+        self, category: str | Path | Category | Sequence[str | Path | Category], *, names: Literal["on", "off"] = "on"
+    ) -> None:
+        if names not in ("on", "off"):
+            raise ConfigurationError("names is 'on' or 'off'")
+        self.category = _category(category, names)
+        self._scanner = Scanner(self.category, detector)
+        self._grammar = Grammar((*self.category.entities, LITERAL))
+        self._operators = {
+            rule.id: _operator(rule) for rule in self.category.rules if rule.request.name != "placeholder"
+        }
+
+    def __repr__(self) -> str:
+        return f"Masker({self.category.name!r})"
+
+    def scan(self, text: str) -> list[Finding]:
+        """What the category finds in `text`: findings in order, offsets in characters. Raises TypeError for no str."""
+        if not isinstance(text, str):
+            raise TypeError(f"only str can be scanned, not {type(text).__name__}; decode bytes first")
+        return self._scanner.scan(text)
+
+    def mask(self, text: str) -> Masked:
+        """One text masked, without a session: nothing can be restored afterwards. Raises TypeError for no str."""
+        with self.session() as session:
+            return session.masked(text)
+
+    def session(self) -> Session:
+        """A new conversation; close it, or use it as a context manager, and its values are forgotten."""
+        return Session(self._scanner, self._grammar, self._operators)
+
+    @overload
+    def wrap(
+        self, function: Callable[P, R], /, *, session: Session | None = None, opaque: Iterable[str] = ()
+    ) -> Callable[P, R]: ...
+    @overload
+    def wrap(
+        self, *, session: Session | None = None, opaque: Iterable[str] = ()
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    def wrap(
+        self,
+        function: Callable[P, R] | None = None,
+        /,
+        *,
+        session: Session | None = None,
+        opaque: Iterable[str] = (),
+    ) -> Any:
+        """Mask what goes into a function that calls a model, and restore what comes out; see `masking.decorator`.
+
+        Works on functions, coroutines, generators and async generators. Each call has a session of its own unless
+        `session` is given. `opaque` names parameters that are handed over untouched. The wrapped function raises
+        UnmaskableError when an argument cannot be made safe.
+        """
+        from masking.decorator import wrapped
+
+        def wrap(function: Callable[P, R]) -> Callable[P, R]:
+            return wrapped(function, self.session, read_descriptors(), session=session, opaque=opaque)
+
+        return wrap if function is None else wrap(function)
+
+    def client(self, **options: Any) -> httpx.Client:
+        """An `httpx.Client` whose requests are masked and whose answers are restored; options as httpx has them.
+
+        `transport` becomes the transport underneath. For SDKs on httpx2: `masking.httpx2.client(masker.session)`.
+        """
+        from masking import httpx as hook
+
+        return hook.client(self.session, read_descriptors(), **options)
+
+    def async_client(self, **options: Any) -> httpx.AsyncClient:
+        """As `client`, asynchronous."""
+        from masking import httpx as hook
+
+        return hook.async_client(self.session, read_descriptors(), **options)
+
+
+def _category(given: str | Path | Category | Sequence[str | Path | Category], names: str) -> Category:
+    many = [given] if isinstance(given, (str, Path, Category)) else list(given)
+    if not many:
+        raise ConfigurationError("name at least one category")
+    read = [one if isinstance(one, Category) else read_category(one) for one in many]
+    rules: dict[str, Rule] = {}
+    for category in read:
+        for rule in category.rules:
+            rules.setdefault(rule.id, rule)
+    kept = tuple(rule for rule in rules.values() if names == "on" or not isinstance(rule.source, ModelSource))
+    joined = Category("+".join(one.name for one in read), read[0].version, read[0].about, kept, read[0].file)
+    _require_models(joined)
+    return joined
+
+
+def _require_models(category: Category) -> None:
+    needed = dict.fromkeys(rule.source.model for rule in category.rules if isinstance(rule.source, ModelSource))
+    if not needed:
+        return
+    from masking.models import store
+
+    here = {model.name for model in store.installed()}
+    missing = [name for name in needed if name not in here]
+    if missing:
+        raise ModelError(
+            f"category {category.name} needs {' and '.join(missing)}: models that are not installed on this machine; "
+            f"run `masking models install {' '.join(missing)}`, or leave names out with names='off'"
+        )
+
+
+def detector(source: ModelSource | PresidioSource | SpacySource) -> Detect:
+    """The detector that a rule's source names, loaded now. Raises ModelError or ConfigurationError."""
+    match source:
+        case ModelSource():
+            from masking import models
+
+            return models.load(source.model).find
+        case PresidioSource():
+            from masking import presidio
+
+            return presidio.recogniser(source)
+        case SpacySource():
+            from masking import presidio
+
+            return presidio.spacy_pipeline(source)
+
+
+def _operator(rule: Rule) -> Operator:
+    from masking import presidio
+
+    try:
+        return presidio.operator(rule.request)
+    except ConfigurationError as error:
+        raise RuleError(f"request: {error}", file=rule.file, line=rule.line, subject=f"rule {rule.id}") from None
