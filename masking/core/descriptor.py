@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import translate
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -207,7 +207,7 @@ class Descriptor:
 class Descriptors:
     """All descriptors of one installation; picks the one that a request belongs to."""
 
-    __slots__ = ("_sorted",)
+    __slots__ = ("_sorted", "replies")
 
     def __init__(self, descriptors: Iterable[Descriptor]) -> None:
         """Raises ProviderError if two descriptors share an id."""
@@ -217,6 +217,8 @@ class Descriptors:
             if descriptor.id in seen:
                 raise ProviderError("two descriptors have this id; rename one", subject=descriptor.id)
             seen.add(descriptor.id)
+        self.replies: Final = Document.joined(descriptor.response for descriptor in self._sorted)
+        """Where text sits in a whole reply of whichever API: what one of them calls opaque is opaque."""
 
     def __iter__(self) -> Iterator[Descriptor]:
         return iter(self._sorted)

@@ -17,7 +17,7 @@ import orjson
 from masking.core.errors import UnmaskableError
 from masking.core.path import Path, fields, home
 
-__all__ = ["Document", "Place", "dump", "leaves", "read", "read_strictly"]
+__all__ = ["Document", "Place", "dump", "leaves", "read", "read_strictly", "respell"]
 
 Text = Callable[[str], str]
 Place = tuple[int, Any]  # a container as `home` knows it, and the key or position in it
@@ -27,6 +27,7 @@ _TOO_DEEP = "nested too deep; send a flatter document"
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _DEEPEST = 64
 _DATA_URL = re.compile(r"data:[a-z0-9.+-]+/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=_-]*", re.IGNORECASE)
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -57,7 +58,7 @@ _NOTHING = _Plan()
 class Document:
     """Where text sits in one kind of document; immutable after it is made, shared between threads."""
 
-    __slots__ = ("_plan",)
+    __slots__ = ("_paths", "_plan")
 
     def __init__(
         self, opaque: Iterable[Path] = (), embedded: Iterable[Path] = (), data_urls: Iterable[Path] = ()
@@ -66,13 +67,20 @@ class Document:
 
         `data_urls`: places where a data: URL in base64 (RFC 2397) stays as it is; anything else there is text.
         """
+        self._paths = tuple(opaque), tuple(embedded), tuple(data_urls)
         self._plan = _Plan()
-        for path in opaque:
+        for path in self._paths[0]:
             self._plan.at(path).opaque = True
-        for path in embedded:
+        for path in self._paths[1]:
             self._plan.at(path).json = True
-        for path in data_urls:
+        for path in self._paths[2]:
             self._plan.at(path).data_url = True
+
+    @classmethod
+    def joined(cls, documents: Iterable[Document]) -> Document:
+        """A document in which all that is said of any of them holds."""
+        paths = [document._paths for document in documents]
+        return cls(*(dict.fromkeys(path for group in groups for path in group) for groups in zip(*paths, strict=True)))
 
     def mask(self, doc: Any, mask: Text) -> tuple[Any, bool]:
         """The document with every string masked, in place, and whether anything changed.
@@ -120,7 +128,8 @@ class _Walk:
             items = plan.items or _NOTHING
             if not items.opaque:
                 for position, value in enumerate(node):
-                    self.value(node, position, value, items)
+                    if kind is list or type(value) is not str:  # a tuple of an SDK object cannot be written to
+                        self.value(node, position, value, items)
             return
         if kind is not dict:
             if id(node) in self.seen:  # SDK objects may point back at their owners; JSON data cannot
@@ -250,27 +259,45 @@ def read_strictly(body: bytes) -> Any:
 
 
 def read(data: bytes | str) -> Any:
-    """The document of a reply or an event; raises ValueError."""
+    """The document of a reply or an event; raises ValueError. Integers beyond 64 bits become floats: see `respell`."""
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-    if not _LONG_NUMBER.search(raw):
-        try:
-            return orjson.loads(raw)
-        except ValueError:
-            pass  # RFC 8259 §8.2: a lone \ud83d may arrive, its other half in the next event; orjson refuses it
+    try:
+        return orjson.loads(raw)
+    except ValueError:
+        pass  # RFC 8259 §8.2: a lone \ud83d may arrive, its other half in the next event; orjson refuses it
     try:
         return json.loads(raw)
     except RecursionError:
         raise ValueError("nested too deep") from None
 
 
+def respell(raw: bytes, doc: Any) -> bytes:
+    """Compact JSON of `doc`, which `read` made from `raw` and whose strings have changed since.
+
+    ASCII stays ASCII, because some clients cut UTF-8 apart; integers beyond 64 bits stay whole.
+    """
+    if _LONG_NUMBER.search(raw):
+        doc = _with_numbers_of(json.loads(raw), doc)
+    return dump(doc, ascii_only=raw.isascii())
+
+
+def _with_numbers_of(old: Any, new: Any) -> Any:
+    if isinstance(old, dict):
+        return {key: _with_numbers_of(value, new[key]) for key, value in old.items()}
+    if isinstance(old, list):
+        return [_with_numbers_of(was, now) for was, now in zip(old, new, strict=True)]
+    return new if isinstance(old, str) else old
+
+
 def dump(doc: Any, *, ascii_only: bool) -> bytes:
-    """Compact JSON; with `ascii_only` every other character is escaped, because some clients cut UTF-8 apart."""
-    if not ascii_only:
-        try:
-            return orjson.dumps(doc)
-        except (TypeError, ValueError):
-            pass  # lone surrogates, integers beyond 64 bits
-    return json.dumps(doc, ensure_ascii=True, separators=(",", ":")).encode()
+    """Compact JSON; with `ascii_only` every other character is escaped."""
+    try:
+        data = orjson.dumps(doc)
+    except (TypeError, ValueError):  # lone surrogates, integers beyond 64 bits
+        return json.dumps(doc, ensure_ascii=True, separators=(",", ":")).encode()
+    if not ascii_only or data.isascii():
+        return data
+    return _NOT_ASCII.sub(lambda run: json.dumps(run[0])[1:-1], data.decode()).encode()
 
 
 def leaves(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any, Any, str]]:
@@ -283,7 +310,8 @@ def leaves(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, .
     if isinstance(node, list | tuple):
         for position, value in enumerate(node):
             if type(value) is str:
-                yield (*path, position), node, position, value
+                if isinstance(node, list):  # a tuple cannot be written to
+                    yield (*path, position), node, position, value
             else:
                 view = fields(value)
                 index = view.get("index") if view is not None else None

@@ -48,6 +48,8 @@ class _SseFrame(Frame):
     __slots__ = ()
 
     def replaced(self, data: bytes) -> bytes:
+        if self.raw.startswith(b"data: ") and _is_one_line(self.raw) and b"\n" not in data:
+            return b"data: " + data + b"\n\n"
         out: list[bytes] = []
         written = False
         bom = _BOM if self.raw.startswith(_BOM) else b""
@@ -72,6 +74,10 @@ class _NdjsonFrame(Frame):
         return self.raw[:start] + data + self.raw[start + len(body) :]
 
 
+def _is_one_line(raw: bytes) -> bool:
+    return raw.endswith(b"\n\n") and raw.find(b"\n") == len(raw) - 2 and b"\r" not in raw
+
+
 class Sse:
     """Server-sent events: LF, CRLF and CR, a byte order mark at the start, cuts anywhere."""
 
@@ -85,6 +91,10 @@ class Sse:
         self._started = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
+        # What servers send almost always: one event of one line in one chunk.
+        if not self._buffer and chunk.startswith(b"data: ") and _is_one_line(chunk):
+            self._started = True
+            return [_SseFrame(chunk, chunk[6:-2])]
         self._buffer += chunk
         buffer = self._buffer
         frames: list[Frame] = []
@@ -115,8 +125,7 @@ class Sse:
         return [self._frame(rest)] if rest else []
 
     def _frame(self, raw: bytes) -> Frame:
-        # The common shape, `data: {...}` and one blank line, without looking at lines one by one.
-        if raw.startswith(b"data: ") and raw.find(b"\n") == len(raw) - 2 and b"\r" not in raw:
+        if raw.startswith(b"data: ") and _is_one_line(raw):
             self._started = True
             return _SseFrame(raw, raw[6:-2])
         start = 3 if not self._started and raw.startswith(_BOM) else 0

@@ -268,7 +268,9 @@ class _Source:
         if items is not None:
             self._count += 1
             item, index = f"v{self._count}", f"i{self._count}"
-            kinds = "isinstance({0}, (list, tuple))" if self._objects else "type({0}) is list"
+            kinds = "type({0}) is list"
+            if self._objects:  # a tuple can be read, but not be written to
+                kinds = "isinstance({0}, list)" if items.texts else "isinstance({0}, (list, tuple))"
             self._put(depth, f"if {kinds.format(value)}:")
             self._put(depth + 1, f"for {index}, {item} in enumerate({value}):")
             here = (*path, None)

@@ -45,17 +45,20 @@ _FOLD: Final = {
     "\u00a0": " ",
 }
 
-# family of brackets: how it may be opened, how it may be closed
-_BRACKETS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
+# How a form may be opened, how it may be closed, and whether the closing bracket may be lost. An escaped bracket must
+# be closed by an escaped one: in `C:\\Users\\<PERSON_1>` the backslash is the user's own.
+_BRACKETS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...], bool], ...]] = (
     (
-        ("<", "\\<", "&lt;", "&#60;", "&#x3c;", "\\u003c", "%3c"),
-        (">", "\\>", "&gt;", "&#62;", "&#x3e;", "\\u003e", "%3e"),
+        ("<", "&lt;", "&#60;", "&#x3c;", "\\u003c", "%3c"),
+        (">", "&gt;", "&#62;", "&#x3e;", "\\u003e", "%3e"),
+        True,
     ),
-    (("[", "\\["), ("]", "\\]")),
-    (("{",), ("}",)),
-    (("{{",), ("}}",)),
+    (("\\<",), ("\\>",), False),
+    (("[",), ("]",), False),
+    (("\\[",), ("\\]",), False),
+    (("{",), ("}",), False),
+    (("{{",), ("}}",), False),
 )
-_ANGLE: Final = _BRACKETS[0]
 _INNER: Final = ("_", "\\_", "\\\\_", " ", "-", "%5f", "&#95;")
 
 
@@ -77,10 +80,10 @@ class State:
     """A state of the automaton: where each next character leads, and what has been read so far.
 
     `entities` are those that a longer text could still name. `accepts` is the entity, and whether the form is closed
-    by its own bracket; `digit` says that the character just read belongs to the number.
+    by its own bracket; `digit` says that the character just read belongs to the number, `final` that no form goes on.
     """
 
-    __slots__ = ("accepts", "digit", "entities", "next", "places")
+    __slots__ = ("accepts", "digit", "entities", "final", "next", "places")
 
     def __init__(self, places: frozenset[int], grammar: _Builder) -> None:
         self.places = places
@@ -88,6 +91,7 @@ class State:
         marks = [grammar.accept[place] for place in places if place in grammar.accept]
         self.accepts: tuple[str, bool] | None = max(marks, key=lambda mark: mark[1]) if marks else None
         self.digit = any(place in grammar.digits for place in places)
+        self.final = not any(grammar.moves[place] for place in places)
         self.entities = frozenset(grammar.entity[place] for place in places)
 
 
@@ -152,7 +156,8 @@ class _Builder:
 class Grammar:
     """The forms of the placeholders of some entities.
 
-    `starts` finds the next character at which a form may begin; `quiet` remembers texts in which none can.
+    `starts` finds the next character at which a form may begin, `anywhere` also one that is joined to a word before it;
+    `quiet` remembers texts in which none can begin.
     Immutable in what it accepts; states and the memory of quiet texts grow with use, up to a bound.
     """
 
@@ -167,27 +172,27 @@ class Grammar:
         self._states: dict[frozenset[int], State] = {}
         self._bracketed_start = self._state({bracketed})
         self._bare_start = self._state({bare})
-        self.starts = re.compile(self._start_pattern())
+        self.starts = re.compile(self._start_pattern(alone=True))
+        self.anywhere = re.compile(self._start_pattern(alone=False))
         self.quiet: dict[str, str] = {}
 
-    def _start_pattern(self) -> str:
+    def _start_pattern(self, *, alone: bool) -> str:
         firsts = sorted({entity.split("_")[0] for entity in self.entities})
         ends = sorted({word[:length] for word in firsts for length in range(1, len(word))})
         bare = "|".join([*firsts, *(f"{end}\\Z" for end in ends)])
-        return r"[<＜〈⟨‹«\[［【〔{｛&＆%％\\＼]" + (rf"|(?<![0-9A-Za-z_])(?:{bare})" if bare else "")
+        return r"[<＜〈⟨‹«\[［【〔{｛&＆%％\\＼]|" + ("(?<![0-9A-Za-z_])" if alone else "") + f"(?:{bare})"
 
     def _bracketed(self, start: int, entity: str) -> None:
         build = self._builder
         words = entity.lower().split("_")
-        for brackets in _BRACKETS:
-            openers, closers = brackets
+        for openers, closers, may_be_lost in _BRACKETS:
             at = build.either(build.either(start, openers), _BLANKS)
             for position, word in enumerate(words):
                 at = build.either(at, [word])
                 if position < len(words) - 1:
                     at = build.either(at, _INNER)
             at = build.number(build.either(at, (*_INNER, "")))
-            if brackets is _ANGLE:
+            if may_be_lost:
                 build.accept[at] = (entity, False)
             build.accept[build.either(build.either(at, _BLANKS), closers)] = (entity, True)
 
@@ -198,7 +203,7 @@ class Grammar:
             at = build.either(build.either(at, [word]), ["_", "\\_"])
         at = build.number(at)
         build.accept[at] = (entity, False)
-        build.accept[build.either(at, [">", "＞", "\\>"])] = (entity, True)
+        build.accept[build.either(at, [">", "＞"])] = (entity, True)
 
     def begin(self, character: str) -> State | None:
         """The state after the first character of a form, or None."""

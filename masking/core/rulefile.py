@@ -150,7 +150,9 @@ def _validated(model: type[_Model], data: object, place: _Place) -> _Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
+        # A key that is not known explains one that is missing, so it is told first.
+        errors = error.errors(include_input=False, include_url=False)
+        first = min(errors, key=lambda one: one["type"] != "extra_forbidden")
         where = [part for part in first["loc"] if isinstance(part, int) or part in data or part in model.model_fields]
         known = ", ".join(sorted(model.model_fields))
         what = {

@@ -6,8 +6,12 @@ rest, validators on what matched, models last.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from hashlib import blake2b
+from secrets import token_bytes
+from threading import Lock
 
 from masking.core.entity import Entity
 from masking.core.finding import Finding, resolve
@@ -23,6 +27,8 @@ Detect = Callable[[str], Sequence[Entity]]
 Detectors = Callable[[ModelSource | PresidioSource | SpacySource], Detect]
 """Gives the detector of a source; called once per distinct source, when it is first needed."""
 
+_KNOWN_TEXTS = 4096
+
 _External = ModelSource | PresidioSource | SpacySource
 
 
@@ -32,12 +38,13 @@ class Scanner:
     `detectors` supplies what the core cannot run by itself. It is asked for a detector only when a text needs it.
     """
 
-    __slots__ = ("_detectors", "_external", "_gate", "_patterns", "_ready", "category")
+    __slots__ = ("_detectors", "_external", "_gate", "_known", "_patterns", "_ready", "category")
 
     def __init__(self, category: Category, detectors: Detectors) -> None:
         self.category = category
         self._detectors = detectors
         self._ready: dict[_External, Detect] = {}
+        self._known = _Known()
         self._external: list[tuple[int, Rule, _External]] = []
         self._patterns: list[tuple[int, Rule, Pattern, PatternSource | PresidioSource]] = []
         gates: list[Pattern] = []
@@ -56,7 +63,15 @@ class Scanner:
 
     def scan(self, text: str) -> list[Finding]:
         """The findings in `text`, in order, none overlapping another; offsets in characters of `text`."""
-        return resolve(self.candidates(text))
+        if not self._external:
+            return resolve(self.candidates(text))
+        # A conversation is sent again with every turn, and a schema with every call: models see each text once.
+        key = self._known.key(text)
+        found = self._known.get(key)
+        if found is None:
+            found = resolve(self.candidates(text))
+            self._known.put(key, found)
+        return list(found)
 
     def candidates(self, text: str) -> Iterator[tuple[Finding, int]]:
         """Every finding before overlaps are resolved, each with its rule's place in the category."""
@@ -95,6 +110,33 @@ class Scanner:
     def _finding(view: View, start: int, end: int, rule: Rule, score: float, *, checked: bool) -> Finding:
         first, last = view.original(start, end)
         return Finding(first, last, rule.entity, score, rule.id, checked)
+
+
+class _Known:
+    """The findings of the texts last seen, which are known here by a keyed digest only."""
+
+    __slots__ = ("_found", "_lock", "_secret")
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[bytes, list[Finding]] = OrderedDict()
+        self._lock = Lock()
+        self._secret = token_bytes(32)
+
+    def key(self, text: str) -> bytes:
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._secret).digest()
+
+    def get(self, key: bytes) -> list[Finding] | None:
+        with self._lock:
+            found = self._found.get(key)
+            if found is not None:
+                self._found.move_to_end(key)
+            return found
+
+    def put(self, key: bytes, found: list[Finding]) -> None:
+        with self._lock:
+            self._found[key] = found
+            if len(self._found) > _KNOWN_TEXTS:
+                self._found.popitem(last=False)
 
 
 def _name(source: ModelSource | SpacySource) -> str:

@@ -77,7 +77,7 @@ class Stream:
         buffer = before + self._held + text
         grammar, size = self._grammar, len(buffer)
         done = len(before)
-        at = _begin(grammar, buffer, done)
+        at = _begin(grammar.starts, buffer, done)
         if at == size and not self._held:
             self._remember(text)
         said: list[str] = []
@@ -90,7 +90,7 @@ class Stream:
             if value is not None:
                 said += buffer[done:at], self._written(value, buffer[at:end])
                 done = end
-            at = _begin(grammar, buffer, at + 1 if value is None else end)
+            at = _begin(grammar.starts, buffer, at + 1 if value is None else end)
         said.append(buffer[done:at])
         self._held = buffer[at:]
         self._before = buffer[at - 1 : at] if at else ""
@@ -117,13 +117,16 @@ class Stream:
 
 
 def forms(grammar: Grammar, text: str) -> Iterator[tuple[int, int]]:
-    """The places in a whole text that have the form of a placeholder, whether or not any session knows it."""
-    at = _begin(grammar, text, 0)
+    """The places in a whole text that have the form of a placeholder, or would have it with other neighbours.
+
+    Of whatever session: this finds what a user typed, before values beside it become placeholders.
+    """
+    at = _begin(grammar.anywhere, text, 0)
     while at < len(text):
         end, placeholder = _form(grammar, text, at, None, last=True) or (at, "")
         if placeholder:
             yield at, end
-        at = _begin(grammar, text, end if placeholder else at + 1)
+        at = _begin(grammar.anywhere, text, end if placeholder else at + 1)
 
 
 def streamed(stream: Stream, pieces: Iterable[str]) -> Iterator[str]:
@@ -163,10 +166,10 @@ def json_escaped(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)[1:-1]
 
 
-def _begin(grammar: Grammar, text: str, at: int) -> int:
+def _begin(starts: re.Pattern[str], text: str, at: int) -> int:
     """The next place from `at` on where a form may begin, or the text's length; an escaped backslash begins none."""
     while True:
-        start = grammar.starts.search(text, at)
+        start = starts.search(text, at)
         if start is None:
             return len(text)
         at = start.start()
@@ -181,7 +184,7 @@ def _form(
     """The longest form that begins at `start`: its end and its canonical form, "" where there is none.
 
     None when the text ends before that can be said. With `counts`, forms that no longer text could bring into the
-    session are not waited for.
+    session are not waited for; without, what is joined to a form does not matter.
     """
     bare = text[start].isalpha()
     state = grammar.begin(text[start])
@@ -191,14 +194,14 @@ def _form(
     while state is not None:
         if state.digit:
             number += grammar.folded(text[at - 1])
-        if at == size and not last:
+        if at == size and not last and not state.final:
             return None if counts is None or _could_be_ours(state, number, counts) else (start, "")
         if state.accepts is not None:
             entity, closed = state.accepts
             # A form without its closing bracket ends with its number, and only if nothing is joined to it.
-            if closed or at == size or _JOINED.match(text, at) is None:
+            if closed or counts is None or at == size or _JOINED.match(text, at) is None:
                 found = (at, canonical(entity, number))
-        if at == size:
+        if at == size or state.final:
             break
         state = grammar.follow(state, text[at], bare=bare)
         at += 1

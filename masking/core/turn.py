@@ -23,7 +23,7 @@ from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
 from masking.core.descriptor import Descriptor
-from masking.core.document import dump, read, read_strictly
+from masking.core.document import dump, read, read_strictly, respell
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.framing import FRAMINGS, Frame
 from masking.core.lane import GenericLanes, Held, Lanes, Session
@@ -205,7 +205,7 @@ class _Whole:
         doc, changed = self._descriptor.response.restore(
             doc, session.restore, lambda text: session.restore(text, json=True)
         )
-        return dump(doc, ascii_only=raw.isascii()) if changed else raw
+        return respell(raw, doc) if changed else raw
 
 
 class _Text:
@@ -280,7 +280,7 @@ def _spell(held: Held[Frame]) -> bytes:
     frame = held.event
     if not held.changed or frame.data is None:
         return frame.raw
-    return frame.replaced(dump(held.doc, ascii_only=frame.data.isascii()))
+    return frame.replaced(respell(frame.data, held.doc))
 
 
 def _plain(raw: bytes, session: Session) -> bytes:

@@ -1,8 +1,9 @@
 """`@masker.wrap`: a function that calls a model, with its arguments masked and its answer restored.
 
-Arguments: every string is masked, inside lists, dicts, dataclasses and pydantic objects too, in copies; the caller's own
-objects stay as they are. Numbers, booleans, None, dates, functions and the parameters `self`, `cls`, `model`, `api_key`,
-`app_id` and `base_url` pass. Anything else cannot be looked into and is refused, unless `opaque` names its parameter.
+Arguments: every string is masked, inside lists, dicts, dataclasses and pydantic objects too, in copies; the caller's
+own objects stay as they are. Numbers that the category finds become strings. Other numbers, booleans, None, dates,
+functions and the parameters `self`, `cls`, `model`, `api_key`, `app_id` and `base_url` pass. Anything else cannot be
+looked into and is refused, unless `opaque` names its parameter.
 
 Answers: strings, dicts, lists, dataclasses and pydantic objects (as the openai and dashscope SDKs reply with) come back
 restored; iterators and async iterators of them are restored as they flow, keep their attributes, and close what they
@@ -15,7 +16,7 @@ import functools
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 from masking.core.descriptor import Descriptors
 from masking.core.session import Session
@@ -24,18 +25,17 @@ from masking.decorator.arguments import Arguments
 
 __all__ = ["wrapped"]
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def wrapped(
-    function: Callable[P, R],
+    function: F,
     new_session: Callable[[], Session],
     shapes: Descriptors,
     *,
     session: Session | None = None,
     opaque: Iterable[str] = (),
-) -> Callable[P, R]:
+) -> F:
     """`function` between masking and restoring; each call in a session of its own, unless `session` is given.
 
     `shapes` are the descriptors whose shapes arguments and answers are recognised by. Raises ConfigurationError when
@@ -46,8 +46,8 @@ def wrapped(
     opened = new_session if session is None else lambda: session
     finished = Session.close if session is None else _keep
 
-    called: Callable[..., Any] = function
-    if inspect.isasyncgenfunction(function):
+    called: Any = function  # so that the checks below do not narrow what the caller sees
+    if inspect.isasyncgenfunction(called):
 
         async def async_generator(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
             one = opened()
@@ -61,7 +61,7 @@ def wrapped(
 
         return _like(async_generator, function)
 
-    if inspect.isgeneratorfunction(function):
+    if inspect.isgeneratorfunction(called):
 
         def generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
             one = opened()
@@ -73,7 +73,7 @@ def wrapped(
 
         return _like(generator, function)
 
-    if inspect.iscoroutinefunction(function):
+    if inspect.iscoroutinefunction(called):
 
         async def coroutine(*args: Any, **kwargs: Any) -> Any:
             one = opened()
@@ -99,9 +99,8 @@ def wrapped(
     return _like(plain, function)
 
 
-def _like(made: Any, function: Callable[P, R]) -> Callable[P, R]:
-    result: Callable[P, R] = functools.update_wrapper(made, function)
-    return result
+def _like(made: Any, function: F) -> F:
+    return cast("F", functools.update_wrapper(made, function))
 
 
 def _keep(session: Session) -> None:

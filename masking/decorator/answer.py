@@ -40,9 +40,9 @@ class Answer:
         if not is_text(result) and not is_data(result):
             events = Events(self._session, self._shapes)
             finished = functools.partial(self._finished, self._session)
-            if hasattr(result, "__aiter__"):
+            if hasattr(result, "__anext__"):
                 return _AsyncStream(result, aflow(result, events), finished)
-            if hasattr(result, "__iter__"):
+            if hasattr(result, "__next__"):
                 return _SyncStream(result, flow(result, events), finished)
         try:
             return _whole(result, self._session, self._shapes)

@@ -153,6 +153,8 @@ class Rampart:
                 if _OTHER_SCRIPT.match(text, start):
                     continue
                 end = some[starts[row + 1] - 1 if row + 1 < len(starts) else -1].end + window.start
+                while end < len(text) and unicodedata.category(text[end]) == "Mn":
+                    end += 1  # the accent of the last letter, where it is a code point of its own
                 label = self._labels[best[row]]
                 own = kinds[row] * self._by_label[:, best[row]]
                 yield _Word(start, end, label, self._kinds[int(own.argmax())], float(labels[row, best[row]]))
@@ -263,12 +265,10 @@ def _entity(text: str, group: list[_Word]) -> Entity | None:
     start, end, label = group[0].start, group[-1].end, group[0].label
     while start < end and not text[start].isalnum() and text[start] not in "(+#":
         start += 1
-    while start < end and not text[end - 1].isalnum():
+    while start < end and not (text[end - 1].isalnum() or unicodedata.category(text[end - 1]) == "Mn"):
         end -= 1
     if start == end or all(word.score <= _SURE for word in group):
         return None
-    while end < len(text) and unicodedata.category(text[end]) == "Mn":
-        end += 1  # the accent of the last letter, where it is a code point of its own
     alike = all(word.kind == group[0].kind for word in group)
     if label == _PERSON:
         surname = _SURNAME.match(text, end) if alike else None

@@ -1,0 +1,55 @@
+# make demo   set up and see the whole chain at work, offline afterwards
+# make test   set up and run every check: lint, types, layers, tests
+#
+# Needs Python 3.11 or newer with venv and pip, and a package index that pip can reach. No root.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint types layers unit setup models bench clean
+
+demo: $(VENV)/.installed models
+	$(BIN)/masking demo
+
+test: $(VENV)/.dev models lint types layers unit
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python scripts/twin.py --check
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev models
+	$(BIN)/python -m pytest -n auto $(PYTEST)
+
+bench: $(VENV)/.dev models
+	$(BIN)/python benchmarks/bench_mask.py
+	$(BIN)/python benchmarks/bench_stream.py
+
+models: $(VENV)/.installed
+	$(BIN)/masking models install
+
+setup: $(VENV)/.dev models
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 demo")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing masking-pipeline into $(VENV) (a minute or two, once)"
+	$(INSTALL) --upgrade pip
+	$(INSTALL) -e ".[fast,httpx2]"
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	@echo "installing what the checks need"
+	$(INSTALL) --group test --group lint
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
