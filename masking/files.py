@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -14,6 +14,7 @@ from masking.core.rule import Category
 
 if TYPE_CHECKING:
     from masking.core.descriptor import Descriptors
+    from masking.core.rulefile import Library
 
 __all__ = [
     "category_names",
@@ -27,6 +28,7 @@ __all__ = [
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 _SUFFIX = ".yaml"
+_PART = re.compile(r"\w[\w.-]*")
 
 
 def shipped(folder: Literal["rules", "providers"]) -> Traversable:
@@ -65,7 +67,8 @@ def recogniser_names() -> list[str]:
 def read_category(name: str | Path) -> Category:
     """A category by the name of a shipped one, or by the path of a YAML file.
 
-    A file's recognisers are looked for in `recognisers/` beside it first, then among the shipped ones. Raises
+    What a file names (recognisers in `recognisers/`, categories, term files) is looked for beside it first, then among
+    the shipped ones. Raises
     ConfigurationError when there is no such category, RuleError when its file or a recogniser's is wrong.
     """
     path = Path(name)
@@ -94,14 +97,7 @@ def _read_file(path: Path) -> Category:
     except UnicodeDecodeError:
         raise ConfigurationError(f"cannot read the category {path}: it is not UTF-8") from None
 
-    def read(recogniser: str) -> tuple[str, str]:
-        theme, _, name = recogniser.partition(".")
-        own = path.parent / "recognisers" / theme / f"{name}{_SUFFIX}"
-        if _is_name(recogniser) and own.is_file():
-            return own.read_text("utf-8"), str(own)
-        return _read_recogniser(recogniser)
-
-    return _load(text, str(path), read)
+    return _load(text, str(path), _Beside(path.parent))
 
 
 @cache
@@ -112,21 +108,75 @@ def _read_shipped(name: str) -> Category:
             "your own is named by its path, such as ./rules/Mine.yaml"
         )
     text = shipped("rules").joinpath(name + _SUFFIX).read_text("utf-8")
-    return _load(text, f"rules/{name}{_SUFFIX}", _read_recogniser)
+    return _load(text, f"rules/{name}{_SUFFIX}", _Shipped())
 
 
-def _load(text: str, file: str, read: Callable[[str], tuple[str, str]]) -> Category:
+def _load(text: str, file: str, library: Library) -> Category:
     from masking.core.rulefile import load_category  # brings pydantic, which `import masking` can do without
 
-    return load_category(text, file, read)
+    return load_category(text, file, library)
 
 
-def _read_recogniser(recogniser: str) -> tuple[str, str]:
-    theme, _, name = recogniser.partition(".")
-    entry = shipped("rules").joinpath("recognisers", theme, name + _SUFFIX)
-    if not _is_name(recogniser) or not entry.is_file():
-        raise KeyError(recogniser)
-    return entry.read_text("utf-8"), f"rules/recognisers/{theme}/{name}{_SUFFIX}"
+class _Shipped:
+    """What a shipped category may name: what ships."""
+
+    def recogniser(self, name: str) -> tuple[str, str]:
+        theme, _, short = name.partition(".")
+        if not _is_name(name):
+            raise KeyError(name)
+        return self._read("recognisers", theme, short + _SUFFIX)
+
+    def terms(self, name: str) -> tuple[str, str]:
+        parts = name.split("/")
+        if not all(_PART.fullmatch(part) for part in parts):
+            raise KeyError(name)
+        return self._read(*parts)
+
+    def category(self, name: str) -> tuple[str, str, Library]:
+        if not name.isidentifier():
+            raise KeyError(name)
+        text, file = self._read(name + _SUFFIX)
+        return text, file, self
+
+    @staticmethod
+    def _read(*parts: str) -> tuple[str, str]:
+        entry = shipped("rules").joinpath(*parts)
+        if not entry.is_file():
+            raise KeyError("/".join(parts))
+        return entry.read_text("utf-8"), "/".join(("rules", *parts))
+
+
+class _Beside:
+    """What a category in the user's `folder` may name: what stands there, then what ships."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def recogniser(self, name: str) -> tuple[str, str]:
+        theme, _, short = name.partition(".")
+        own = self._folder / "recognisers" / theme / f"{short}{_SUFFIX}"
+        return self._read(own) if _is_name(name) and own.is_file() else _Shipped().recogniser(name)
+
+    def terms(self, name: str) -> tuple[str, str]:
+        # The user's own file may lie anywhere: who writes a category could read it anyway.
+        own = self._folder / name
+        return self._read(own) if own.is_file() else _Shipped().terms(name)
+
+    def category(self, name: str) -> tuple[str, str, Library]:
+        own = self._folder / (name if Path(name).suffix in {".yaml", ".yml"} else name + _SUFFIX)
+        if not own.is_file():
+            return _Shipped().category(name)
+        text, file = self._read(own)
+        return text, file, _Beside(own.parent)
+
+    @staticmethod
+    def _read(path: Path) -> tuple[str, str]:
+        try:
+            return path.read_text("utf-8"), str(path)
+        except OSError as error:
+            raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"cannot read {path}: it is not UTF-8") from None
 
 
 def _is_name(recogniser: str) -> bool:

@@ -194,6 +194,7 @@ def _prepare(
         turn = Turn(descriptor, session)
         masked = turn.request(body, headers)
         masked_query = turn.query(query)
+        replaced = turn.headers(headers)
     except UnmaskableError as error:
         session.close()
         return _refused(request, descriptor.refusal, str(error), "unmaskable")
@@ -204,11 +205,12 @@ def _prepare(
         session.close()
         raise
     url = request.url if masked_query == query else request.url.copy_with(query=masked_query.encode("ascii"))
-    return _Outgoing(_changed(request, url, masked), turn, session)
+    return _Outgoing(_changed(request, url, masked, replaced), turn, session)
 
 
-def _changed(request: httpx.Request, url: httpx.URL, body: bytes) -> httpx.Request:
+def _changed(request: httpx.Request, url: httpx.URL, body: bytes, replaced: dict[str, str]) -> httpx.Request:
     headers = request.headers.copy()
+    headers.update(replaced)
     headers["accept-encoding"] = "identity"
     if body:
         headers.pop("transfer-encoding", None)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from masking.core.errors import ConfigurationError, ModelError, RuleError
 from masking.core.finding import Finding
 from masking.core.placeholder import Grammar
+from masking.core.redact import Plan
 from masking.core.rule import Category, ModelSource, PresidioSource, Rule, SpacySource
 from masking.core.scan import Detect, Scanner
 from masking.core.session import LITERAL, Masked, Operator, Session
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Masker", "detector"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_SESSION = ("placeholder", "surrogate")
+"""The operators that a session has by itself."""
 
 
 class Masker:
@@ -37,11 +43,15 @@ class Masker:
     ) -> None:
         if names not in ("on", "off"):
             raise ConfigurationError("names is 'on' or 'off'")
-        self.category = _category(category, names)
+        whole = _joined(category)
+        self.category = whole if names == "on" else _without_models(whole)
+        _require_models(self.category)
         self._scanner = Scanner(self.category, detector)
-        self._grammar = Grammar((*self.category.entities, LITERAL))
+        # With names off as well: a session that was masked with them can still be restored.
+        self._grammar = Grammar((*whole.entities, LITERAL))
+        self._plan: Plan | None = None
         self._operators = {
-            rule.id: _operator(rule) for rule in self.category.rules if rule.request.name != "placeholder"
+            rule.id: _operator(rule) for rule in self.category.rules if rule.request.name not in _SESSION
         }
 
     def __repr__(self) -> str:
@@ -60,7 +70,13 @@ class Masker:
 
     def session(self) -> Session:
         """A new conversation; close it, or use it as a context manager, and its values are forgotten."""
-        return Session(self._scanner, self._grammar, self._operators)
+        return Session(self._scanner, self._grammar, self._operators, self._answers)
+
+    def _answers(self) -> Plan:
+        """The rules that look at answers, made ready when the first answer comes."""
+        if self._plan is None:
+            self._plan = Plan(self.category)
+        return self._plan
 
     @overload
     def wrap(self, function: F, /, *, session: Session | None = None, opaque: Iterable[str] = ()) -> F: ...
@@ -83,7 +99,7 @@ class Masker:
     def client(self, **options: Any) -> httpx.Client:
         """An `httpx.Client` whose requests are masked and whose answers are restored; options as httpx has them.
 
-        `transport` becomes the transport underneath. For SDKs on httpx2: `masking.httpx2.client(masker.session)`.
+        `transport` becomes the transport underneath. For SDKs on httpx2 there is `masking.httpx2.client`.
         """
         from masking import httpx as hook
 
@@ -96,7 +112,7 @@ class Masker:
         return hook.async_client(self.session, read_descriptors(), **options)
 
 
-def _category(given: str | Path | Category | Sequence[str | Path | Category], names: str) -> Category:
+def _joined(given: str | Path | Category | Sequence[str | Path | Category]) -> Category:
     many = [given] if isinstance(given, (str, Path, Category)) else list(given)
     if not many:
         raise ConfigurationError("name at least one category")
@@ -105,24 +121,41 @@ def _category(given: str | Path | Category | Sequence[str | Path | Category], na
     for category in read:
         for rule in category.rules:
             rules.setdefault(rule.id, rule)
-    kept = tuple(rule for rule in rules.values() if names == "on" or not isinstance(rule.source, ModelSource))
-    joined = Category("+".join(one.name for one in read), read[0].version, read[0].about, kept, read[0].file)
-    _require_models(joined)
-    return joined
+    name = "+".join(one.name for one in read)
+    return replace(read[0], name=name, rules=tuple(rules.values()))
+
+
+def _without_models(category: Category) -> Category:
+    return replace(category, rules=tuple(rule for rule in category.rules if not isinstance(rule.source, ModelSource)))
 
 
 def _require_models(category: Category) -> None:
     needed = dict.fromkeys(rule.source.model for rule in category.rules if isinstance(rule.source, ModelSource))
     if not needed:
         return
-    from masking.models import store
+    from masking import models
 
-    here = {model.name for model in store.installed()}
-    missing = [name for name in needed if name not in here]
+    here = {model.name for model in models.installed()}
+    missing = [name for name in needed if not models.is_folder(name) and name not in here]
     if missing:
         raise ModelError(
             f"category {category.name} needs {' and '.join(missing)}: models that are not installed on this machine; "
             f"run `masking models install {' '.join(missing)}`, or leave names out with names='off'"
+        )
+    for rule in category.rules:
+        if isinstance(rule.source, ModelSource) and models.is_folder(rule.source.model):
+            _check_labels(rule, rule.source, models.labels_of(rule.source.model))
+
+
+def _check_labels(rule: Rule, source: ModelSource, known: Sequence[str]) -> None:
+    """A label that the model's config does not have would never find anything, and nobody would know."""
+    strange = sorted(source.labels - set(known))
+    if strange:
+        raise RuleError(
+            f"labels: the model has no {' and no '.join(strange)}; it has {', '.join(known)}",
+            file=rule.file,
+            line=rule.line,
+            subject=f"rule {rule.id}",
         )
 
 
@@ -144,9 +177,15 @@ def detector(source: ModelSource | PresidioSource | SpacySource) -> Detect:
 
 
 def _operator(rule: Rule) -> Operator:
-    from masking import presidio
+    """Ours, or Presidio's: its names are in lower case, ours in upper case, so none hides another."""
+    from masking.core import operator  # brings pydantic
 
     try:
-        return presidio.operator(rule.request)
+        if rule.request.name in operator.NAMES:
+            return operator.make(rule.request, environ.__getitem__)
+        from masking import presidio
+
+        given = operator.resolved(rule.request, environ.__getitem__)
+        return presidio.operator(given, (*_SESSION, *operator.NAMES))
     except ConfigurationError as error:
         raise RuleError(f"request: {error}", file=rule.file, line=rule.line, subject=f"rule {rule.id}") from None

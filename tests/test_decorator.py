@@ -505,7 +505,7 @@ def test_an_openai_error_passes_unchanged(masker: Masker, server: Server) -> Non
     client = openai.OpenAI(api_key="none", base_url=f"{server.url}/nowhere", max_retries=0)
 
     with pytest.raises(openai.NotFoundError):
-        masker.wrap(client.embeddings.create)(model="echo", input=PROMPT)
+        masker.wrap(client.images.generate)(model="echo", prompt=PROMPT)
 
 
 @pytest.fixture

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from masking import Masker
-from masking.core.descriptor import Descriptor, Descriptors, Route, Sample, load
-from masking.core.document import dump
+from masking.core.descriptor import Descriptor, Descriptors, Route, load
+from masking.core.descriptorfile import Framing, Sample
 from masking.core.errors import ProviderError
-from masking.core.framing import FRAMINGS
-from masking.core.rulefile import load_category
-from masking.core.turn import Turn
+from masking.core.samples import outcome, problems
 
 PROVIDERS = Path(__file__).parents[1] / "providers"
 SHIPPED = {path.stem: load(path.read_text("utf-8"), path.name) for path in sorted(PROVIDERS.glob("*.yaml"))}
@@ -27,50 +22,35 @@ SAMPLES = [
 ]
 
 
-def masker(values: dict[str, str]) -> Masker:
-    """A category that finds exactly these values; keys are the placeholders they must get."""
-    rules = []
-    for number, (placeholder, value) in enumerate(values.items()):
-        entity = placeholder[1:-1].rpartition("_")[0]
-        rule = {"id": f"value.v{number}", "entity": entity, "pattern": re.escape(value), "not_beside": "none"}
-        rules.append({**rule, "hits": [value], "misses": ["-"]})
-    text = json.dumps({"category": "Values", "version": "1", "about": {"en": "values"}, "rules": rules})
-    return Masker(load_category(text, "values.yaml", {}.__getitem__))
-
-
-def framed(descriptor: Descriptor, events: list[Any]) -> bytes:
-    if descriptor.framing == "ndjson":
-        return b"".join(dump(event, ascii_only=False) + b"\n" for event in events)
-    return b"".join(b"data: " + dump(event, ascii_only=False) + b"\n\n" for event in events)
-
-
-def unframed(descriptor: Descriptor, data: bytes) -> list[Any]:
-    codec = FRAMINGS[descriptor.framing or "sse"]()
-    return [json.loads(frame.data) for frame in [*codec.feed(data), *codec.finish()] if frame.data is not None]
-
-
 @pytest.mark.parametrize(("descriptor", "sample"), SAMPLES)
 def test_a_sample_comes_out_as_it_says(descriptor: Descriptor, sample: Sample) -> None:
-    with masker(sample.values).session() as session:
-        turn = Turn(descriptor, session)
-        if sample.request is not None:
-            masked = turn.request(dump(copy.deepcopy(sample.request), ascii_only=False))
-            assert json.loads(masked) == sample.masked
-            return
-        session.load(sample.values)
-        if sample.response is not None:
-            turn.open(200, "application/json")
-            restored = turn.receive(dump(sample.response, ascii_only=False)) + turn.close()
-            assert json.loads(restored) == sample.restored
-            return
-        assert sample.stream is not None
-        data = framed(descriptor, sample.stream)
-        content_type = "application/x-ndjson" if descriptor.framing == "ndjson" else "text/event-stream"
-        for size in (len(data), 1, 7):
-            turn = Turn(descriptor, session)
-            turn.open(200, content_type)
-            said = b"".join(turn.receive(data[at : at + size]) for at in range(0, len(data), size)) + turn.close()
-            assert unframed(descriptor, said) == sample.restored
+    made, wanted = outcome(descriptor, sample)
+
+    assert made == wanted
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "sample", "framing"),
+    [
+        pytest.param(descriptor, sample, framing, id=f"{name}: {sample.name}, {framing}")
+        for name, descriptor in SHIPPED.items()
+        for sample in descriptor.samples
+        if sample.stream is not None
+        for framing in descriptor.framings
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7])
+def test_a_stream_sample_comes_out_the_same_however_it_is_cut(
+    descriptor: Descriptor, sample: Sample, framing: Framing, size: int
+) -> None:
+    made, wanted = outcome(descriptor, sample, size=size, framing=framing)
+
+    assert made == wanted
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_lane_finds_text_in_a_sample(name: str) -> None:
+    assert problems(SHIPPED[name]) == []
 
 
 @pytest.mark.parametrize("name", SHIPPED)

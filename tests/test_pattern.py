@@ -42,6 +42,10 @@ def fallback(source: str, before: str, after: str, *, ignore_case: bool = False)
         pytest.param(r"\d{3}", "number", "234. 567, 789", ["234", "567", "789"], id="a full stop is no decimal point"),
         pytest.param(r"[A-Z]{2}", "any_letter", "éAB AB 王AB,CD", ["AB", "CD"], id="letters of any script"),
         pytest.param(r"号(?P<value>\d+)", "none", "号12号34", ["12", "34"], id="value group in Chinese context"),
+        pytest.param(
+            r"号(?P<value>\d+)|x\d", "none", "号12 x3", ["12", "x3"], id="value group in one alternative only"
+        ),
+        pytest.param(r"号(?P<value>\d*)", "none", "号 号1", ["1"], id="an empty value is no finding"),
         pytest.param(r"[^a]b", "none", "王b ab", ["王b"], id="a negated class takes one character"),
         pytest.param(r"x|xy", "letter", "xy xx x", ["xy", "x"], id="the boundary chooses the alternative"),
     ],
@@ -92,6 +96,7 @@ SOURCES = [
     (r"[京沪][A-Z]\d{2}", "any_letter"),
     (r"\d{2}", "decimal"),
     (r"\d{2}|a", "number"),
+    (r"微(?P<value>\d*)|信\d", "alnum"),
 ]
 alphabet = st.sampled_from("0123456789 -.,@ab_微信京沪A王:：é１　\u200b")
 

@@ -51,6 +51,58 @@ def read(name: str) -> tuple[str, str]:
         pytest.param(HEAD + "  - x\n", 5, "rules.0", id="a rule that is no mapping"),
         pytest.param(HEAD.replace("version", "vershun") + GOOD, 2, "no such key", id="wrong key of the category"),
         pytest.param(HEAD + "  []\n", 4, "rules", id="no rules"),
+        pytest.param(
+            HEAD.replace("rules", "extends: [Nothing]\nrules") + GOOD,
+            4,
+            "no category is called Nothing",
+            id="extends nothing",
+        ),
+        pytest.param(HEAD.replace("rules", "drop: [b]\nrules") + GOOD, 4, "has a rule b", id="drops what is not there"),
+        pytest.param(HEAD.replace("rules", "allow: {}\nrules") + GOOD, 4, "no term is given", id="allows nothing"),
+        pytest.param(
+            HEAD.replace("rules", "allow: {words: [x]}\nrules") + GOOD,
+            4,
+            "known are files, terms",
+            id="wrong key of allow",
+        ),
+        pytest.param(HEAD + GOOD.replace("}", ", allow: {files: [x.txt]}}"), 5, "there is no file x.txt", id="no file"),
+        pytest.param(
+            HEAD + GOOD.replace("}", ", allow: {files: [/etc/passwd]}}"), 5, "there is no file", id="a way out"
+        ),
+        pytest.param(HEAD + GOOD.replace("}", ", terms: [x]}"), 5, "exactly one of", id="pattern and terms"),
+        pytest.param(HEAD + GOOD.replace("pattern: 'x\\d'", "terms: []"), 5, "terms: no term", id="no terms"),
+        pytest.param(HEAD + GOOD.replace("pattern: 'x\\d'", "terms: [' ']"), 5, "no term", id="a term of blanks"),
+        pytest.param(
+            HEAD + GOOD.replace("pattern: 'x\\d'", "terms_files: [a.txt]"),
+            5,
+            "there is no file a.txt",
+            id="no term file",
+        ),
+        pytest.param(
+            HEAD + GOOD.replace("pattern: 'x\\d'", "terms: [x], check: luhn"),
+            5,
+            "only what a pattern",
+            id="checked terms",
+        ),
+        pytest.param(HEAD + GOOD.replace("}", ", context: {words: []}}"), 5, "context.words", id="no context words"),
+        pytest.param(
+            HEAD + GOOD.replace("}", ", context: {words: [k]}}"), 5, "required: true", id="context for nothing"
+        ),
+        pytest.param(
+            HEAD + GOOD.replace("}", ", context: {words: [k], required: true, score: 0.9}}"), 5, "say one of", id="both"
+        ),
+        pytest.param(
+            HEAD + GOOD.replace("}", ", context: {words: [k], near: 3}}"),
+            5,
+            "known are required, score",
+            id="wrong key",
+        ),
+        pytest.param(
+            HEAD + GOOD.replace("}", ", context: {words: [k, ''], required: true}}"), 5, "is empty", id="empty word"
+        ),
+        pytest.param(
+            HEAD + GOOD.replace("}", ", context: {words: [k], side: left, required: true}}"), 5, "side", id="side"
+        ),
         pytest.param("- x\n", 1, "a mapping of keys is expected", id="a list"),
         pytest.param("", 1, "a mapping of keys is expected", id="an empty file"),
         pytest.param("category: [\n", 2, "not YAML", id="no YAML"),
@@ -147,3 +199,121 @@ def test_several_categories_count_together_and_the_earlier_rule_stays(tmp_path: 
     assert Masker([one, other]).mask("x1 z2").text == "<A_1> <A_2>"
     with pytest.raises(ConfigurationError, match="at least one"):
         Masker([])
+
+
+def category(tmp_path: Path, name: str, *lines: str) -> Path:
+    path = tmp_path / f"{name}.yaml"
+    path.write_text("\n".join([f"category: {name}", 'version: "1"', "about: {en: x, zh: x}", *lines, ""]), "utf-8")
+    return path
+
+
+def test_a_category_extends_others_drops_rules_and_replaces_them_in_their_place(tmp_path: Path) -> None:
+    category(tmp_path, "Base", "rules:", GOOD, GOOD.replace("id: a", "id: b").replace("x", "z"))
+    category(tmp_path, "Other", "rules:", GOOD.replace("entity: A", "entity: SECOND"), GOOD.replace("id: a", "id: c"))
+    path = category(
+        tmp_path, "Mine", "extends: [Base, Other, Sub.yaml]", "drop: [c]", "rules:",
+        GOOD.replace("entity: A", "entity: MINE"), GOOD.replace("id: a", "id: d").replace("x", "w"),
+    )  # fmt: skip
+    category(tmp_path, "Sub", "extends: [Base]", "drop: [a]")
+
+    rules = read_category(path).rules
+
+    assert [(rule.id, rule.entity) for rule in rules] == [("a", "MINE"), ("b", "A"), ("d", "A")]
+
+
+def test_of_two_extended_categories_the_first_ones_rule_stays(tmp_path: Path) -> None:
+    category(tmp_path, "Base", "rules:", GOOD)
+    category(tmp_path, "Other", "rules:", GOOD.replace("entity: A", "entity: SECOND"))
+
+    assert [rule.entity for rule in read_category(category(tmp_path, "Mine", "extends: [Base, Other]")).rules] == ["A"]
+
+
+def test_a_shipped_category_can_be_extended_and_its_allow_list_holds_for_inherited_rules(tmp_path: Path) -> None:
+    path = category(
+        tmp_path, "Mine", "extends: [UserInfo]", "drop: [net.email]", "allow: {terms: ['１３８ ００１３８０００']}",
+    )  # fmt: skip
+    masker = Masker(path, names="off")
+
+    assert masker.mask("13900139000, a@b.example, 138 00138000").text == "<PHONE_NUMBER_1>, a@b.example, 138 00138000"
+
+
+def test_categories_that_extend_each_other_are_refused(tmp_path: Path) -> None:
+    category(tmp_path, "One", "extends: [Two]", "rules:", GOOD)
+    path = category(tmp_path, "Two", "extends: [One]", "rules:", GOOD)
+
+    with pytest.raises(RuleError, match=r"One\.yaml:4: extends\.0: Two extends this category in its turn"):
+        read_category(path)
+
+
+def test_a_mistake_in_an_extended_category_is_named_in_its_own_file(tmp_path: Path) -> None:
+    category(tmp_path, "Base", "rules:", GOOD.replace("hits", "hitz"))
+
+    with pytest.raises(RuleError, match=r"Base\.yaml:5: rule a: hitz: no such key"):
+        read_category(category(tmp_path, "Mine", "extends: [Base]"))
+
+
+def test_an_extended_category_sees_its_own_folder(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "words.txt").write_text("# CC0\n\nkiwi\n", "utf-8")
+    rule = "  - {id: a, entity: A, terms_files: [words.txt], hits: [kiwi], misses: [y]}"
+    category(tmp_path / "deep", "Base", "rules:", rule)
+
+    assert Masker(category(tmp_path, "Mine", "extends: [deep/Base.yaml]")).mask("kiwi").text == "<A_1>"
+
+
+def test_term_files_are_one_term_a_line_with_comments(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("\ufeff# Licence: CC0\n\n  Kiwi Air \n第三产品\nC#\n", "utf-8")
+    rule = "{id: a, entity: A, terms: [durian], terms_files: [words.txt], ignore_case: true, hits: [KIWI AIR], misses: [kiwi]}"
+    masker = Masker(category(tmp_path, "Mine", "rules:", f"  - {rule}"))
+
+    assert masker.mask("kiwi　ａｉｒ, Durian, 用第三产品的人, c#!").text == "<A_1>, <A_2>, 用<A_3>的人, <A_4>!"
+    assert masker.mask("kiwi airs, duriant, xc#").text == "kiwi airs, duriant, xc#"
+
+
+@pytest.mark.parametrize(
+    ("context", "text", "expected"),
+    [
+        pytest.param("{words: [密码, pass], required: true}", "密码是 x1", "密码是 <A_1>", id="before"),
+        pytest.param("{words: [密码, pass], required: true}", "x1 是密码", "<A_1> 是密码", id="after"),
+        pytest.param("{words: [密码, pass], required: true}", "PASS: x1", "PASS: <A_1>", id="either case"),
+        pytest.param("{words: [密码, pass], required: true}", "bypass: x1", "bypass: x1", id="inside a word"),
+        pytest.param("{words: [pass], required: true}", "ｐａｓｓ x1", "ｐａｓｓ <A_1>", id="full width"),
+        pytest.param("{words: [pass], required: true}", "订单pass码 x1", "订单pass码 <A_1>", id="Latin word in Chinese"),
+        pytest.param("{words: [密码], required: true}", "码密 x1", "码密 x1", id="other order"),
+        pytest.param("{words: [密码], within: 4, required: true}", "密码是 x1", "密码是 <A_1>", id="just near enough"),
+        pytest.param("{words: [密码], within: 3, required: true}", "密码是 x1", "密码是 x1", id="one too far"),
+        pytest.param("{words: [pass], within: 5, required: true}", "x1 passx", "x1 passx", id="word goes on behind"),
+        pytest.param("{words: [密码], side: before, required: true}", "x1密码", "x1密码", id="wrong side, before"),
+        pytest.param("{words: [密码], side: after, required: true}", "密码x1", "密码x1", id="wrong side, after"),
+        pytest.param("{words: [密码], required: true}", "密\u200b码 x1", "密\u200b码 <A_1>", id="zero width inside"),
+    ],
+)  # fmt: skip
+def test_a_required_context_word_must_stand_near(tmp_path: Path, context: str, text: str, expected: str) -> None:
+    rule = f"  - {{id: a, entity: A, pattern: 'x\\d', context: {context}, hits: [x1], misses: [y]}}"
+
+    assert Masker(category(tmp_path, "Mine", "rules:", rule)).mask(text).text == expected
+
+
+def test_a_context_word_gives_another_score(tmp_path: Path) -> None:
+    rule = GOOD.replace("}", ", score: 0.4, context: {words: [key], score: 0.95}}")
+    masker = Masker(category(tmp_path, "Mine", "rules:", rule))
+
+    assert [finding.score for finding in masker.scan("x1 and key x2")] == [0.95, 0.95]
+    assert [finding.score for finding in masker.scan("x1" + " " * 30 + "key x2")] == [0.4, 0.95]
+
+
+def test_a_rule_taken_over_can_be_given_context_and_allow(tmp_path: Path) -> None:
+    use = "  - {use: cn.mobile, context: {words: [call], required: true}, allow: {terms: ['13900139000']}}"
+    masker = Masker(category(tmp_path, "Mine", "rules:", use))
+
+    assert masker.mask("13800138000").text == "13800138000"
+    assert masker.mask("call 13800138000 or 139 0013 9000").text == "call <PHONE_NUMBER_1> or <PHONE_NUMBER_2>"
+    assert masker.mask("call 13900139000").text == "call 13900139000"
+
+
+def test_allowed_values_are_compared_without_case_and_width_and_only_as_a_whole(tmp_path: Path) -> None:
+    rule = "  - {id: a, entity: A, pattern: '(?i:acme|support)(?: x)?', allow: {terms: [Acme]}, hits: [x], misses: [y]}"
+    masker = Masker(category(tmp_path, "Mine", "rules:", rule))
+
+    assert masker.mask("ACME ａｃｍｅ support").text == "ACME ａｃｍｅ <A_1>"
+    assert masker.mask("acme x").text == "<A_1>"

@@ -241,7 +241,7 @@ def test_a_stream_that_breaks_says_what_it_held_and_then_breaks(
 
 def test_an_unknown_route_with_a_body_is_refused_and_not_retried(client: openai.OpenAI, server: Server) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        client.embeddings.create(model="m", input="张三")
+        client.images.generate(model="m", prompt="张三")
 
     assert (caught.value.code, caught.value.type) == ("unknown_route", "masking_refused")
     assert server.seen == []
@@ -295,7 +295,7 @@ async def test_the_asynchronous_client_does_the_same(hook: Any, server: Server, 
         server.compress = False
 
         with pytest.raises(openai.BadRequestError, match="no descriptor"):
-            await client.embeddings.create(model="m", input="张三")
+            await client.images.generate(model="m", prompt="张三")
 
         event = b'data: {"choices":[{"index":0,"delta":{"content":"a <PERSON"}}]}\n\n'
         server.answer = lambda body: echo.Reply(200, "text/event-stream", (event, event))

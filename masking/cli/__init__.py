@@ -57,9 +57,10 @@ def _group() -> None:
 def main() -> None:
     """Run the command line; errors of this package end in one line on standard error and exit code 2."""
     try:
-        _group.main(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        # Out of standalone mode click returns the exit code of a command that ended with one.
+        code = _group.main(standalone_mode=False)
+        if isinstance(code, int):
+            sys.exit(code)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(2)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from masking import Category, ConfigurationError, MaskingError
 from masking.core.proof import Failure, prove
-from masking.core.rule import ModelSource, PatternSource, PresidioSource, Rule
+from masking.core.rule import ModelSource, PatternSource, PresidioSource, Rule, TermSource
 from masking.files import category_names, read_category
 from masking.masker import detector
 
@@ -137,6 +137,8 @@ def _plain(rule: Rule) -> dict[str, object]:
         "defined in": rule.origin,
         "found by": _found_by(rule),
         "patterns": patterns,
+        "context": _context(rule),
+        "allowed": len(rule.allow),
         "score": rule.score,
         "request": rule.request.name,
         "answer": rule.answer,
@@ -146,10 +148,21 @@ def _plain(rule: Rule) -> dict[str, object]:
     }
 
 
+def _context(rule: Rule) -> str:
+    context = rule.context
+    if context is None:
+        return ""
+    effect = "required" if context.required else f"score {context.score:g}"
+    where = {"before": "before", "after": "after", "both": "before or after"}[context.side]
+    return f"{effect}, within {context.within} characters {where}: {', '.join(context.words)}"
+
+
 def _found_by(rule: Rule) -> str:
     match rule.source:
         case PatternSource(checks=checks):
             return "pattern, check" if checks else "pattern"
+        case TermSource(terms=terms):
+            return f"{len(terms.words)} terms"
         case ModelSource(model=model):
             return f"model {model}"
         case PresidioSource(recogniser=recogniser):

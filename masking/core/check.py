@@ -9,10 +9,23 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from itertools import pairwise
 from typing import Any, Final
 
+from masking.core.credential import (
+    entropy,
+    is_credential_url,
+    is_jwt,
+    is_password,
+    is_private_key,
+    is_random,
+    is_secret,
+    is_word_password,
+)
 from masking.core.errors import ConfigurationError
+from masking.core.issued import is_cn_business, is_cn_organisation, is_coordinates, is_us_dea, is_us_npi
+from masking.core.wallet import is_bitcoin, is_ethereum
 
 __all__ = ["CHECKS", "Check", "check", "is_proof"]
 
@@ -324,22 +337,49 @@ def _digits_vary(text: str) -> bool:
     return len(digits) > 1 and len(steps - {0}) > 0 and steps not in ({1}, {9})
 
 
+def _entropy(least: Any = 3.0) -> Check:
+    """At least so many bits a character: keys of random letters have 3 to 5, words and repetitions less."""
+    bits = float(least)
+    return lambda text: entropy(text) >= bits
+
+
+def _stdnum(name: Any = "luhn") -> Check:
+    """A number that python-stdnum confirms, by the name of its module: `{stdnum: eu.vat}`, `{stdnum: us.rtn}`."""
+    if not isinstance(name, str) or not _STDNUM.fullmatch(name):
+        raise ValueError("give the name of a module of python-stdnum, such as eu.vat")
+    try:
+        confirms = import_module(f"stdnum.{name}").is_valid
+    except (ImportError, AttributeError):
+        raise ValueError("python-stdnum has no such module") from None
+    return lambda text: text.isascii() and bool(confirms(_compact(text) if name == "luhn" else text))
+
+
+_STDNUM: Final = re.compile(r"(?:[a-z]{2}\.)?[a-z][a-z0-9_]{1,20}", re.ASCII)
 _OUTLINES: Final = frozenset(
-    {"none", "cn.address", "cn.passport", "cn.ric_plausible", "date", "digits", "digits_vary", "length"}
-)
+    {
+        "none", "cn.address", "cn.passport", "cn.ric_plausible", "coordinates", "date", "digits", "digits_vary",
+        "entropy", "length",
+    }
+)  # fmt: skip
 
 CHECKS: Final[Mapping[str, Callable[..., Check]]] = {
     "none": _plain(lambda text: True),
     "cn.address": _plain(_cn_address),
+    "cn.business": _plain(is_cn_business),
+    "cn.organisation": _plain(is_cn_organisation),
     "cn.passport": _plain(_cn_passport),
     "cn.ric": _plain(_cn_ric),
     "cn.ric15": _plain(_cn_ric15),
     "cn.ric_plausible": _plain(_cn_ric_plausible),
     "cn.uscc": _plain(_cn_uscc),
+    "coordinates": _plain(is_coordinates),
+    "crypto.btc": _plain(is_bitcoin),
+    "crypto.eth": _plain(is_ethereum),
     "date": _date,
     "digits": _within(_digits),
     "digits_vary": _plain(_digits_vary),
     "email": _plain(_email),
+    "entropy": _entropy,
     "hk.id": _plain(_hk_id),
     "iban": _plain(_iban),
     "ipv4": _plain(_ipv4),
@@ -347,7 +387,17 @@ CHECKS: Final[Mapping[str, Callable[..., Check]]] = {
     "length": _within(len),
     "luhn": _plain(_luhn),
     "phone": _phone,
+    "secret": _plain(is_secret),
+    "secret.jwt": _plain(is_jwt),
+    "secret.password": _plain(is_password),
+    "secret.pem": _plain(is_private_key),
+    "secret.random": _plain(is_random),
+    "secret.url": _plain(is_credential_url),
+    "secret.word": _plain(is_word_password),
+    "stdnum": _stdnum,
     "tw.id": _plain(_tw_id),
     "uk.nino": _plain(_uk_nino),
+    "us.dea": _plain(is_us_dea),
+    "us.npi": _plain(is_us_npi),
     "us.ssn": _plain(_us_ssn),
 }

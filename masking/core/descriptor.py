@@ -1,14 +1,18 @@
 """Provider descriptors: files that say where text sits in an API's requests, replies and stream events.
 
     id, about                   a name for messages, and a sentence
-    match                       method, host, path (glob), query, header, body {path: value}; the most specific one wins
-    signed                      the name of a signing scheme: altered requests are refused
-    request                     body json | form | none, query [parameters that hold text], opaque, json,
-                                data_urls: places where a data: URL in base64 stays as it is
+    match                       method, host, path (glob), query, header, body {path: value}, or a list of such
+                                alternatives; the most specific descriptor wins
+    signed                      the name of a signing scheme: altered requests are refused unless they are signed later
+    request                     body json | form | none, opaque, json, data_urls (places where a data: URL in base64
+                                stays as it is), tokens (places where a number stands for text: refused), headers
+                                [names], query [parameters that hold text] or {text, json, opaque}
     response                    opaque, json                (opaque counts for stream events, too)
-    stream                      framing sse | ndjson, opaque, lanes [text, when, key, mode, escape, close]
+    stream                      framing sse | ndjson | json-array, opaque, json, lanes [text, when, key, mode, escape,
+                                close]
     error                       status and body of our refusals, with {message} and {code}
-    samples                     values, and request/masked, response/restored or stream/restored: tested
+    samples                     values, and request/masked, query/masked, headers/masked, response/restored or
+                                stream/restored: tested
 
 Every string that is not opaque is text.
 """
@@ -19,110 +23,28 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import translate
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from masking.core.document import Document, dump, read_strictly
+from masking.core.descriptorfile import (
+    Closing,
+    DescriptorFile,
+    Framing,
+    Match,
+    OpaquePlace,
+    Query,
+    Sample,
+    Stream,
+    Value,
+)
+from masking.core.document import Document, Guarded, dump, read_strictly
 from masking.core.errors import ProviderError, UnmaskableError
 from masking.core.path import Close, Find, Lane, Path, compile_lanes, dig, parse
 from masking.core.yamltext import Lines
 from masking.core.yamltext import load as load_yaml
 
 __all__ = ["OPENAI_ERROR", "Descriptor", "Descriptors", "Refusal", "Route", "Sample", "load"]
-
-
-def _path(text: object) -> object:
-    return parse(text) if isinstance(text, str) else text
-
-
-_Path = Annotated[Path, BeforeValidator(_path)]
-_Value = str | int | float | bool | None
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
-
-
-class _Match(_File):
-    method: str | list[str] = "POST"
-    host: str | None = None
-    path: str | None = None
-    query: dict[str, str] = {}
-    header: dict[str, str] = {}
-    body: dict[_Path, _Value] = {}
-
-
-class _Request(_File):
-    body: Literal["json", "form", "none"] = "json"
-    query: list[str] = []
-    opaque: list[_Path] = []
-    embedded: list[_Path] = Field([], alias="json")
-    data_urls: list[_Path] = []
-
-
-class _Response(_File):
-    opaque: list[_Path] = []
-    embedded: list[_Path] = Field([], alias="json")
-
-
-class _Close(_File):
-    when: dict[_Path, _Value] = Field(min_length=1)
-    key: list[_Path] = []
-
-
-class _Lane(_File):
-    text: _Path
-    when: dict[_Path, _Value] = {}
-    key: list[_Path] = []
-    mode: Literal["delta", "cumulative", "auto"] = "delta"
-    escape: Literal["none", "json"] = "none"
-    close: str | list[str] | _Close | None = None
-
-
-class _Stream(_File):
-    framing: Literal["sse", "ndjson"]
-    opaque: list[_Path] = []
-    lanes: list[_Lane] = []
-
-
-class _Error(_File):
-    status: int = Field(400, ge=400, le=599)
-    body: dict[str, Any]
-
-
-class Sample(_File):
-    """One pair of a descriptor's own tests: what goes in, and what must come out when `values` are the
-    placeholders'."""
-
-    name: str
-    values: dict[str, str]
-    request: Any = None
-    masked: Any = None
-    response: Any = None
-    stream: list[Any] | None = None
-    restored: Any = None
-
-    @model_validator(mode="after")
-    def _one_pair(self) -> Sample:
-        given = [name for name in ("request", "response", "stream") if getattr(self, name) is not None]
-        wanted = "masked" if given == ["request"] else "restored"
-        other = "restored" if wanted == "masked" else "masked"
-        if len(given) != 1 or getattr(self, wanted) is None or getattr(self, other) is not None:
-            raise ValueError("a sample is request and masked, response and restored, or stream and restored")
-        return self
-
-
-class _Descriptor(_File):
-    id: str = Field(pattern=r"^[a-z][a-z0-9_.]*$")
-    about: dict[Literal["en", "zh"], str]
-    match: _Match
-    signed: str | None = None
-    request: _Request = Field(default_factory=lambda: _Request.model_validate({}))
-    response: _Response = Field(default_factory=lambda: _Response.model_validate({}))
-    stream: _Stream | None = None
-    error: _Error | None = None
-    samples: list[Sample] = Field(min_length=1)
 
 
 OPENAI_ERROR: Mapping[str, Any] = {
@@ -163,35 +85,21 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Descriptor:
-    """One API, ready for use: immutable, shared between threads."""
+class _Pattern:
+    """One alternative of `match`, ready for use."""
 
-    id: str
-    about: Mapping[str, str]
-    match: _Match
-    signed: str | None
-    body: Literal["json", "form", "none"]
-    query: frozenset[str]
-    request: Document
-    response: Document
-    event: Document
-    framing: Literal["sse", "ndjson"] | None
-    lanes: tuple[Lane, ...]
-    find: Find
-    find_in_objects: Find
-    refusal: Refusal
-    samples: tuple[Sample, ...]
-    _path: re.Pattern[str] | None
-    _host: re.Pattern[str] | None
+    match: Match
+    methods: frozenset[str]
+    path: re.Pattern[str] | None
+    host: re.Pattern[str] | None
 
     def fits(self, route: Route) -> bool:
-        """Whether all of `match` but the body holds."""
+        """Whether all of it but the body holds."""
         match = self.match
-        methods = [match.method] if isinstance(match.method, str) else match.method
         return (
-            route.method.upper() in methods
-            and (self._path is None or self._path.fullmatch(route.path) is not None)
-            and (self._host is None or self._host.fullmatch(route.host.lower()) is not None)
+            route.method.upper() in self.methods
+            and (self.path is None or self.path.fullmatch(route.path) is not None)
+            and (self.host is None or self.host.fullmatch(route.host.lower()) is not None)
             and all(route.query.get(name) == value for name, value in match.query.items())
             and all(route.headers.get(name.lower()) == value for name, value in match.header.items())
         )
@@ -204,16 +112,49 @@ class Descriptor:
         return conditions, len((match.path or "").replace("*", ""))
 
 
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """One API, ready for use: immutable, shared between threads."""
+
+    id: str
+    about: Mapping[str, str]
+    signed: str | None
+    body: Literal["json", "form", "none"]
+    query: Document
+    query_names: frozenset[str]
+    headers: frozenset[str]
+    request: Document
+    response: Document
+    event: Document
+    framings: tuple[Framing, ...]
+    lanes: tuple[Lane, ...]
+    find: Find
+    find_in_objects: Find
+    opens: tuple[Find, ...]
+    opens_in_objects: tuple[Find, ...]
+    refusal: Refusal
+    samples: tuple[Sample, ...]
+    _patterns: tuple[_Pattern, ...]
+
+    def fits(self, route: Route) -> bool:
+        """Whether all of an alternative of `match` but the body holds."""
+        return any(pattern.fits(route) for pattern in self._patterns)
+
+
 class Descriptors:
     """All descriptors of one installation; picks the one that a request belongs to."""
 
-    __slots__ = ("_sorted", "replies")
+    __slots__ = ("_patterns", "_sorted", "replies")
 
     def __init__(self, descriptors: Iterable[Descriptor]) -> None:
         """Raises ProviderError if two descriptors share an id."""
-        self._sorted = tuple(sorted(descriptors, key=lambda one: (one.specificity, one.id), reverse=True))
+        given = list(descriptors)
+        pairs = [(pattern, one) for one in given for pattern in one._patterns]
+        pairs.sort(key=lambda pair: (pair[0].specificity, pair[1].id), reverse=True)
+        self._patterns = tuple(pairs)
+        self._sorted = tuple({id(one): one for _, one in pairs}.values())
         seen: set[str] = set()
-        for descriptor in self._sorted:
+        for descriptor in given:
             if descriptor.id in seen:
                 raise ProviderError("two descriptors have this id; rename one", subject=descriptor.id)
             seen.add(descriptor.id)
@@ -234,10 +175,10 @@ class Descriptors:
         """The most specific descriptor that fits, or None for an unknown route."""
         doc: Any = None
         is_read = False
-        for descriptor in self._sorted:
-            if not descriptor.fits(route):
+        for pattern, descriptor in self._patterns:
+            if not pattern.fits(route):
                 continue
-            wanted = descriptor.match.body
+            wanted = pattern.match.body
             if wanted and not is_read:
                 is_read = True
                 try:
@@ -249,7 +190,7 @@ class Descriptors:
         return None
 
 
-def _same(found: Any, wanted: _Value) -> bool:
+def _same(found: Any, wanted: Value) -> bool:
     return type(found) is type(wanted) and bool(found == wanted)  # 1 is not true
 
 
@@ -258,7 +199,7 @@ def load(text: str, file: str) -> Descriptor:
     data, lines = load_yaml(text, file)
     name = str(data["id"]) if isinstance(data, dict) and "id" in data else ""
     try:
-        raw = _Descriptor.model_validate(data)
+        raw = DescriptorFile.model_validate(data)
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_context=False, include_input=False)[0]
         at = ".".join(str(step) for step in first["loc"])
@@ -266,28 +207,77 @@ def load(text: str, file: str) -> Descriptor:
         raise ProviderError(what, file=file, line=lines.of(*first["loc"]), subject=name) from None
     stream = raw.stream
     lanes = _lanes(raw, lines, file) if stream else ()
+    query = raw.request.query if isinstance(raw.request.query, Query) else Query(text=raw.request.query, json=[])
+    opens = _opens(raw, lanes)
     return Descriptor(
         id=raw.id,
         about={str(language): about for language, about in raw.about.items()},
-        match=raw.match,
         signed=raw.signed,
         body=raw.request.body,
-        query=frozenset(raw.request.query),
-        request=Document(raw.request.opaque, raw.request.embedded, raw.request.data_urls),
-        response=Document(raw.response.opaque, raw.response.embedded),
-        event=Document([*raw.response.opaque, *(stream.opaque if stream else ())]),
-        framing=stream.framing if stream else None,
+        query=Document(query.opaque, query.embedded),
+        query_names=frozenset([*query.text, *(path[0] for path in (*query.embedded, *query.opaque) if path[0])]),
+        headers=frozenset(header.lower() for header in raw.request.headers),
+        request=Document(_opaque(raw.request.opaque), raw.request.embedded, raw.request.data_urls, raw.request.tokens),
+        response=Document(_opaque(raw.response.opaque), raw.response.embedded),
+        event=Document(
+            _opaque([*raw.response.opaque, *(stream.opaque if stream else ())]), stream.embedded if stream else ()
+        ),
+        framings=_framings(stream),
         lanes=lanes,
         find=compile_lanes(lanes),
         find_in_objects=compile_lanes(lanes, objects=True),
+        opens=tuple(map(compile_lanes, opens)),
+        opens_in_objects=tuple(compile_lanes(level, objects=True) for level in opens),
         refusal=Refusal(raw.error.status, raw.error.body) if raw.error else Refusal(),
         samples=tuple(raw.samples),
-        _path=re.compile(translate(raw.match.path)) if raw.match.path else None,
-        _host=re.compile(translate(raw.match.host.lower())) if raw.match.host else None,
+        _patterns=tuple(_pattern(match) for match in (raw.match if isinstance(raw.match, list) else [raw.match])),
     )
 
 
-def _lanes(raw: _Descriptor, lines: Lines, file: str) -> tuple[Lane, ...]:
+def _pattern(match: Match) -> _Pattern:
+    methods = [match.method] if isinstance(match.method, str) else match.method
+    return _Pattern(
+        match,
+        frozenset(methods),
+        re.compile(translate(match.path)) if match.path else None,
+        re.compile(translate(match.host.lower())) if match.host else None,
+    )
+
+
+def _opaque(places: Iterable[Path | OpaquePlace]) -> list[Path | Guarded]:
+    return [
+        Guarded(place.path, tuple((str(path[-1]), value) for path, value in place.when.items()))
+        if isinstance(place, OpaquePlace)
+        else place
+        for place in places
+    ]
+
+
+def _framings(stream: Stream | None) -> tuple[Framing, ...]:
+    if stream is None:
+        return ()
+    return (stream.framing,) if isinstance(stream.framing, str) else tuple(stream.framing)
+
+
+def _opens(raw: DescriptorFile, lanes: tuple[Lane, ...]) -> list[tuple[Lane, ...]]:
+    """The strings of JSON that a lane leads into, outer ones first: they are opened before the lanes are looked up.
+
+    The others are opened only where something is restored.
+    """
+    paths = [path for lane in lanes for path in (lane.text, *lane.key, *(at for at, _ in lane.when))]
+    levels: dict[int, list[Lane]] = {}
+    embedded = raw.stream.embedded if raw.stream else []
+    for string in embedded:
+        if any(_leads(string, path) for path in paths):
+            levels.setdefault(sum(_leads(outer, string) for outer in embedded), []).append(Lane(string))
+    return [tuple(levels[depth]) for depth in sorted(levels)]
+
+
+def _leads(outer: Path, inner: Path) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
+
+
+def _lanes(raw: DescriptorFile, lines: Lines, file: str) -> tuple[Lane, ...]:
     assert raw.stream is not None
     lanes: list[Lane] = []
     for number, lane in enumerate(raw.stream.lanes):
@@ -308,9 +298,10 @@ def _lanes(raw: _Descriptor, lines: Lines, file: str) -> tuple[Lane, ...]:
     return tuple(lanes)
 
 
-def _closes(close: str | list[str] | _Close | None) -> tuple[Close, ...]:
+def _closes(close: str | list[str | Closing] | Closing | None) -> tuple[Close, ...]:
     if close is None:
         return ()
-    if isinstance(close, _Close):
-        return (Close(when=tuple(close.when.items()), key=tuple(close.key)),)
-    return tuple(Close(path=parse(path)) for path in ([close] if isinstance(close, str) else close))
+    return tuple(
+        Close(path=parse(one)) if isinstance(one, str) else Close(when=tuple(one.when.items()), key=tuple(one.key))
+        for one in (close if isinstance(close, list) else [close])
+    )

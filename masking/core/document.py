@@ -17,7 +17,7 @@ import orjson
 from masking.core.errors import UnmaskableError
 from masking.core.path import Path, fields, home
 
-__all__ = ["Document", "Place", "dump", "leaves", "read", "read_strictly", "respell"]
+__all__ = ["Document", "Guarded", "Place", "dump", "leaves", "read", "read_strictly", "respell"]
 
 Text = Callable[[str], str]
 Place = tuple[int, Any]  # a container as `home` knows it, and the key or position in it
@@ -31,6 +31,14 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A place that is opaque only where its neighbours in the same object have these values."""
+
+    path: Path
+    when: tuple[tuple[str, Any], ...]
+
+
 @dataclass(slots=True)
 class _Plan:
     """What is known about one place of a document, and about the places below it."""
@@ -38,8 +46,16 @@ class _Plan:
     keys: dict[str, _Plan] = field(default_factory=dict)
     items: _Plan | None = None
     opaque: bool = False
+    when: list[tuple[tuple[str, Any], ...]] = field(default_factory=list)
     json: bool = False
     data_url: bool = False
+    is_token: bool = False
+
+    def hides(self, view: Any) -> bool:
+        """Whether this place of the object `view` is opaque."""
+        if self.opaque:
+            return True
+        return any(all(view.get(name) == value for name, value in when) for when in self.when)
 
     def at(self, path: Path) -> _Plan:
         plan = self
@@ -61,26 +77,41 @@ class Document:
     __slots__ = ("_paths", "_plan")
 
     def __init__(
-        self, opaque: Iterable[Path] = (), embedded: Iterable[Path] = (), data_urls: Iterable[Path] = ()
+        self,
+        opaque: Iterable[Path | Guarded] = (),
+        embedded: Iterable[Path] = (),
+        data_urls: Iterable[Path] = (),
+        tokens: Iterable[Path] = (),
     ) -> None:
         """`opaque`: places never touched, with all below them. `embedded`: strings that hold JSON of their own.
 
         `data_urls`: places where a data: URL in base64 (RFC 2397) stays as it is; anything else there is text.
+        `tokens`: places where a number stands for text, which is refused.
         """
-        self._paths = tuple(opaque), tuple(embedded), tuple(data_urls)
+        self._paths = tuple(opaque), tuple(embedded), tuple(data_urls), tuple(tokens)
         self._plan = _Plan()
-        for path in self._paths[0]:
-            self._plan.at(path).opaque = True
+        for place in self._paths[0]:
+            if isinstance(place, Guarded):
+                self._plan.at(place.path).when.append(place.when)
+            else:
+                self._plan.at(place).opaque = True
         for path in self._paths[1]:
             self._plan.at(path).json = True
         for path in self._paths[2]:
             self._plan.at(path).data_url = True
+        for path in self._paths[3]:
+            self._plan.at(path).is_token = True
 
     @classmethod
     def joined(cls, documents: Iterable[Document]) -> Document:
         """A document in which all that is said of any of them holds."""
-        paths = [document._paths for document in documents]
-        return cls(*(dict.fromkeys(path for group in groups for path in group) for groups in zip(*paths, strict=True)))
+        opaque: dict[Path | Guarded, None] = {}
+        rest: tuple[dict[Path, None], ...] = ({}, {}, {})
+        for document in documents:
+            opaque.update(dict.fromkeys(document._paths[0]))
+            for found, paths in zip(rest, document._paths[1:], strict=True):
+                found.update(dict.fromkeys(paths))
+        return cls(opaque, *rest)
 
     def mask(self, doc: Any, mask: Text) -> tuple[Any, bool]:
         """The document with every string masked, in place, and whether anything changed.
@@ -143,7 +174,7 @@ class _Walk:
             below = keys.get(name, _NOTHING)
             if below is _NOTHING:
                 self.key(name)
-            if not below.opaque:
+            if not below.opaque and not (below.when and below.hides(node)):
                 self.value(node, name, value, below)
 
     def value(self, node: Any, name: Any, value: Any, plan: _Plan) -> None:
@@ -156,7 +187,7 @@ class _Walk:
                 node[name] = new
                 self.changed = True
         elif kind is int or kind is float:
-            self.number(node, name, value)
+            self.number(node, name, value, plan)
         elif value is not None and kind is not bool:
             self.visit(value, plan)
 
@@ -184,7 +215,7 @@ class _Walk:
     def key(self, name: Any) -> None:
         """A key that no descriptor names."""
 
-    def number(self, node: Any, name: Any, value: float) -> None:
+    def number(self, node: Any, name: Any, value: float, plan: _Plan) -> None:
         """A number."""
 
 
@@ -214,7 +245,9 @@ class _Masking(_Walk):
             )
         self._safe.add(name)
 
-    def number(self, node: Any, name: Any, value: float) -> None:
+    def number(self, node: Any, name: Any, value: float, plan: _Plan) -> None:
+        if plan.is_token:
+            raise UnmaskableError("text as token numbers cannot be read; send it as strings", where="request body")
         spelled = str(value)
         masked = self.text(spelled)
         if masked != spelled:

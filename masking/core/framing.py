@@ -1,4 +1,4 @@
-"""Bytes to events and back, without IO: server-sent events and newline-delimited JSON.
+"""Bytes to events and back, without IO: server-sent events, newline-delimited JSON, and JSON arrays as they grow.
 
 Every codec keeps each event's own bytes: joined they are the input, whatever the cuts. An event that is rewritten
 keeps its other lines (`id:`, `event:`, comments), its spacing and its line ends. Sources:
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from masking.core.errors import UnmaskableError
 
-__all__ = ["FRAMINGS", "Codec", "Frame", "Ndjson", "Sse"]
+__all__ = ["FRAMINGS", "Codec", "Frame", "JsonArray", "Ndjson", "Sse"]
 
 _LIMIT = 16 * 1024 * 1024  # bytes of one event
 
@@ -22,6 +22,9 @@ _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"(?>\r\n|\n|\r)")
 _BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LINE = re.compile(rb"([^\r\n]*)((?>\r\n|\n|\r)|\Z)")
+_IN_STRING = re.compile(rb'["\\]')
+_STRUCTURE = re.compile(rb'["\[\]{}]')
+_BLANKS = b" \t\r\n"  # RFC 8259 §2
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +177,97 @@ class Ndjson:
         return _NdjsonFrame(raw, raw.strip() or None)
 
 
-FRAMINGS: dict[str, type[Sse] | type[Ndjson]] = {"sse": Sse, "ndjson": Ndjson}
+class _ArrayFrame(Frame):
+    __slots__ = ()
+
+    def replaced(self, data: bytes) -> bytes:
+        assert self.data is not None
+        return self.raw[: len(self.raw) - len(self.data)] + data
+
+
+class JsonArray:
+    """One JSON array whose items arrive one after the other, as Gemini streams without `alt=sse`.
+
+    Objects, lists and strings of the array are events; anything that is no array is one event at its end.
+    """
+
+    __slots__ = ("_at", "_buffer", "_depth", "_in_string", "_item", "_limit", "_state")
+
+    def __init__(self, limit: int = _LIMIT) -> None:
+        """`limit` in bytes of one item; UnmaskableError beyond it."""
+        self._buffer = bytearray()
+        self._limit = limit
+        self._at = 0  # how far the buffer has been read
+        self._item = -1  # where the item begins that is being read
+        self._depth = 0
+        self._in_string = False
+        self._state = "new"  # new, array, whole (no array), over
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        self._buffer += chunk
+        frames: list[Frame] = []
+        if self._state == "new":
+            self._begin()
+        start = 0
+        while self._state == "array" and (end := self._item_end()) is not None:
+            frames.append(_ArrayFrame(bytes(self._buffer[start:end]), bytes(self._buffer[self._item : end])))
+            start, self._item = end, -1
+        if self._state == "over" and start < len(self._buffer):
+            frames.append(_ArrayFrame(bytes(self._buffer[start:]), None))
+            start = len(self._buffer)
+        del self._buffer[:start]
+        self._at -= start
+        self._item -= start if self._item >= 0 else 0
+        if len(self._buffer) > self._limit:
+            raise UnmaskableError(f"one item is longer than {self._limit} bytes; raise the limit", where="reply stream")
+        return frames
+
+    def finish(self) -> list[Frame]:
+        """What is left: an item that was cut off, or a document that is no array."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        if self._state == "array":
+            return [_ArrayFrame(rest, rest[self._item :] if self._item >= 0 else None)] if rest else []
+        return [_NdjsonFrame(rest, rest.strip() or None)] if rest else []
+
+    def _begin(self) -> None:
+        body = self._buffer.removeprefix(_BOM).lstrip(_BLANKS)
+        if body:
+            self._state = "array" if body[0] == 0x5B else "whole"
+            self._at = len(self._buffer) - len(body) + 1
+            self._depth = 1
+
+    def _item_end(self) -> int | None:
+        """The place after the next whole item, or None."""
+        buffer = self._buffer
+        while True:
+            found = (_IN_STRING if self._in_string else _STRUCTURE).search(buffer, self._at)
+            if found is None:
+                self._at = len(buffer)
+                return None
+            byte, at = found[0], found.start()
+            if byte == b"\\":
+                if at + 1 == len(buffer):
+                    self._at = at
+                    return None
+                self._at = at + 2
+                continue
+            self._at = at + 1
+            if self._depth == 1 and not self._in_string:
+                self._item = at
+            if byte == b'"':
+                self._in_string = not self._in_string
+            else:
+                self._depth += 1 if byte in b"[{" else -1
+            if self._depth == 0:
+                self._state, self._item = "over", -1
+                return None
+            if self._depth == 1 and not self._in_string:
+                return self._at
+
+
+FRAMINGS: dict[str, type[Sse] | type[Ndjson] | type[JsonArray]] = {
+    "sse": Sse,
+    "ndjson": Ndjson,
+    "json-array": JsonArray,
+}

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from masking.core.document import Document, Place, leaves
+from masking.core.document import Document, Place, leaves, read, respell
 from masking.core.errors import RestoreError
 from masking.core.path import Find, Lane, Piece, home
 
@@ -61,7 +61,7 @@ class Held(Generic[E]):
     """One event in the queue: `event` is the caller's, `doc` its data, `changed` whether the data differs from what
     came."""
 
-    __slots__ = ("_rest", "_touched", "_waiting", "doc", "event")
+    __slots__ = ("_opened", "_rest", "_touched", "_waiting", "doc", "event")
 
     def __init__(self, event: E, doc: Any) -> None:
         self.event = event
@@ -69,10 +69,34 @@ class Held(Generic[E]):
         self._waiting = 0
         self._rest = False
         self._touched: list[tuple[Any, Any, str]] = []
+        self._opened: list[tuple[Any, Any, Any, str]] = []
 
     @property
     def changed(self) -> bool:
         return self._rest or any(container[name] != was for container, name, was in self._touched)
+
+    def open_strings(self, opens: Sequence[Find]) -> None:
+        """Put the JSON that the found strings hold in their places, outer strings first, so that lanes can lead into
+        it."""
+        for find in opens:
+            found: list[Piece] = []
+            find(self.doc, found, [])
+            for _, container, name, text in found:
+                if not text.lstrip().startswith(("{", "[")):
+                    continue
+                try:
+                    container[name] = doc = read(text)
+                except ValueError:  # a text, or JSON cut short: a lane of its own, or restored whole
+                    continue
+                self._opened.append((container, name, doc, text))
+
+    def close_strings(self) -> None:
+        """Make strings of what `open_strings` opened; JSON in which nothing changed keeps its own spelling."""
+        changed = self.changed
+        for container, name, doc, text in reversed(self._opened):
+            if changed and read(text) != doc:
+                text = respell(text.encode("utf-8", "surrogatepass"), doc).decode()
+            container[name] = text
 
 
 class _State:
@@ -95,7 +119,7 @@ class _State:
 class Lanes(Generic[E]):
     """The queue of one stream of events."""
 
-    __slots__ = ("_document", "_find", "_lanes", "_open", "_patience", "_queue", "_session")
+    __slots__ = ("_document", "_find", "_lanes", "_open", "_opens", "_patience", "_queue", "_session")
 
     def __init__(
         self,
@@ -104,14 +128,16 @@ class Lanes(Generic[E]):
         find: Find,
         document: Document | None = None,
         *,
+        opens: Sequence[Find] = (),
         patience: int = _PATIENCE,
     ) -> None:
-        """`find` finds the pieces of `lanes` in an event; `document` restores the strings outside the lanes, None
-        leaves them alone; `patience` in events."""
+        """`find` finds the pieces of `lanes` in an event, `opens` the strings that hold JSON which lanes lead into;
+        `document` restores the strings outside the lanes, None leaves them alone; `patience` in events."""
         self._session = session
         self._lanes = lanes
         self._find = find
         self._document = document
+        self._opens = opens
         self._patience = patience
         self._queue: deque[Held[E]] = deque()
         self._open: dict[tuple[Any, ...], _State] = {}
@@ -127,6 +153,8 @@ class Lanes(Generic[E]):
         if doc is not None:
             pieces: list[Piece] = []
             closes: list[tuple[Any, ...]] = []
+            if self._opens:
+                held.open_strings(self._opens)
             self._find(doc, pieces, closes)
             if walk and self._document is not None:
                 self._walk(held, pieces)
@@ -135,6 +163,15 @@ class Lanes(Generic[E]):
             for prefix in closes:
                 self._close(prefix)
         return self._drain()
+
+    def sees(self, doc: Any) -> bool:
+        """Whether any lane finds text in this event, which is left as it is."""
+        held = Held(None, doc)
+        pieces: list[Piece] = []
+        held.open_strings(self._opens)
+        self._find(doc, pieces, [])
+        held.close_strings()
+        return bool(pieces)
 
     def close(self) -> list[Held[E]]:
         """End the stream: every tail is said, every event leaves."""
@@ -239,6 +276,8 @@ class Lanes(Generic[E]):
                 for key in [key for key, state in self._open.items() if state.held is head]:
                     self._restart(self._open[key])
             leaving.append(queue.popleft())
+            if head._opened:
+                head.close_strings()
         return leaving
 
 

@@ -63,11 +63,12 @@ class Pattern:
     Raises PatternSyntaxError when `source` is not in the shared subset.
     """
 
-    __slots__ = ("_engine", "source")
+    __slots__ = ("_engine", "after", "before", "source")
 
     def __init__(self, source: str, before: str = "none", after: str = "none", *, ignore_case: bool = False) -> None:
         _check_subset(source)
         self.source = f"(?i:{source})" if ignore_case else source
+        self.before, self.after = before, after
         try:
             # Compiled by both engines, so that a rule that loads here loads on a machine without RE2 too.
             fallback = _Fallback(self.source, before, after)
@@ -85,27 +86,40 @@ class Pattern:
         Where `accept` refuses a match, shorter ones that end at a separator inside it are offered (a card number with
         another number behind it), then the search goes on one character further.
         """
+        for place in self.matches(view, accept):
+            yield place[2:]
+
+    def matches(self, view: View, accept: Accept | None = None, start: int = 0) -> Iterator[Place]:
+        """As `spans`, from the character `start` of the view on: (start, end) of each match, then of its value.
+
+        What stands before `start` is seen by boundaries only.
+        """
         text = self._engine.text(view)
-        at, size = 0, len(text)
+        at, size = self._engine.offset(view, start), len(text)
         while at <= size:
             place = self._engine.search(text, at, size)
             if place is None:
                 return
+            if place[2] == place[3]:
+                at = place[0] + 1
+                continue
             if accept is not None and not accept(self._engine.value(text, place)):
                 shorter = self._shorter(text, place, accept)
                 if shorter is None:
                     at = place[0] + 1
                     continue
                 place = shorter
-            yield self._engine.span(view, place)
+            yield self._engine.characters(view, place)
             at = max(place[1], at + 1)
 
     def _shorter(self, text: Any, place: Place, accept: Accept) -> Place | None:
-        engine, (start, end, _, _) = self._engine, place
+        engine, (start, end, first, last) = self._engine, place
+        if (first, last) != (start, end) and start < first:
+            return None  # words before the value name it, so it is taken whole: `PASSWORD = settings.PASSWORD` is none
         for separator in engine.separators(text, start, end):
             # The separator stays in reach, because RE2 consumes the neighbour that a boundary looks at.
             shorter = engine.search(text, start, separator + 1)
-            if shorter is None or shorter[0] != start or shorter[1] > separator:
+            if shorter is None or shorter[0] != start or shorter[1] > separator or shorter[2] == shorter[3]:
                 continue
             if accept(engine.value(text, shorter)):
                 return shorter
@@ -142,7 +156,8 @@ class _Engine(Protocol):
     def text(self, view: View) -> Any: ...
     def search(self, text: Any, start: int, stop: int) -> Place | None: ...
     def value(self, text: Any, place: Place) -> str: ...
-    def span(self, view: View, place: Place) -> tuple[int, int]: ...
+    def characters(self, view: View, place: Place) -> Place: ...
+    def offset(self, view: View, character: int) -> int: ...
     def separators(self, text: Any, start: int, end: int) -> Sequence[int]: ...
 
 
@@ -163,13 +178,19 @@ class _Fallback:
 
     def search(self, text: str, start: int, stop: int) -> Place | None:
         match = self._compiled.search(text, start, stop)
-        return None if match is None else (*match.span(), *match.span(self._value))
+        if match is None:
+            return None
+        value = match.span(self._value)
+        return (*match.span(), *(value if value[0] >= 0 else match.span()))
 
     def value(self, text: str, place: Place) -> str:
         return text[place[2] : place[3]]
 
-    def span(self, view: View, place: Place) -> tuple[int, int]:
-        return place[2], place[3]
+    def characters(self, view: View, place: Place) -> Place:
+        return place
+
+    def offset(self, view: View, character: int) -> int:
+        return character
 
     def separators(self, text: str, start: int, end: int) -> Sequence[int]:
         return [i for i in range(end - 1, start, -1) if not text[i].isalnum()][:_MOST_SHORTER]
@@ -205,16 +226,24 @@ class _Linear:
             if whole_start < 0:
                 return None
             if whole_start >= start:
+                if value_start < 0:  # the group `value` stands in an alternative that was not taken
+                    return whole_start, whole_end, whole_start, whole_end
                 return whole_start, whole_end, value_start, value_end
             at += 1  # with fewer neighbours before it, the match began too early
 
     def value(self, text: bytes, place: Place) -> str:
         return text[place[2] : place[3]].decode("utf-8", "replace")
 
-    def span(self, view: View, place: Place) -> tuple[int, int]:
+    def characters(self, view: View, place: Place) -> Place:
         if self._image:
-            return place[2], place[3]
-        return view.character(place[2]), view.character(place[3])
+            return place
+        start, end, first, last = place
+        # In ascending order, which is what counting is cheap in.
+        begins, value_begins, value_ends = view.character(start), view.character(first), view.character(last)
+        return begins, view.character(end), value_begins, value_ends
+
+    def offset(self, view: View, character: int) -> int:
+        return character if self._image else len(view.text[:character].encode("utf-8", "surrogatepass"))
 
     def separators(self, text: bytes, start: int, end: int) -> Sequence[int]:
         stops = [i for i in range(end - 1, start, -1) if text[i] < 0x80 and not chr(text[i]).isalnum()]

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from masking.core.context import Context
 from masking.core.pattern import Accept, Pattern
+from masking.core.terms import Terms
 
 __all__ = [
     "Category",
@@ -17,6 +19,7 @@ __all__ = [
     "PresidioSource",
     "Rule",
     "SpacySource",
+    "TermSource",
 ]
 
 
@@ -31,6 +34,13 @@ class PatternSource:
     def accepts(self, value: str) -> bool:
         """Whether every check confirms the value."""
         return all(check(value) for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class TermSource:
+    """Finds the terms of a list."""
+
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +70,10 @@ class SpacySource:
 
 @dataclass(frozen=True, slots=True)
 class OperatorSpec:
-    """How a finding is replaced: an operator's name and its parameters."""
+    """How a finding is replaced: an operator's name and its parameters, among which may be keys: no repr shows them."""
 
     name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +89,13 @@ class Rule:
     """One kind of value: how to find it, how to replace it on the way out, what to do with it in an answer.
 
     `score` is that of the rule's findings; for Presidio's recognisers, which score by themselves, it is the least.
+    `context` names words that must stand near a value, or that change its score; `allow` holds the values, as
+    `masking.core.terms.normal` writes them, that are never findings.
     """
 
     id: str
     entity: str
-    source: PatternSource | ModelSource | PresidioSource | SpacySource
+    source: PatternSource | TermSource | ModelSource | PresidioSource | SpacySource
     score: float
     request: OperatorSpec
     answer: Literal["redact", "keep"]
@@ -94,6 +106,8 @@ class Rule:
     known_gaps: tuple[str, ...]
     file: str
     line: int
+    context: Context | None = None
+    allow: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

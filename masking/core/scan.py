@@ -1,22 +1,26 @@
 """Finds what a category names in one text.
 
 The order is that of every hot path here: one pass that proves most patterns cannot match, exact patterns for the
-rest, validators on what matched, models last.
+rest, validators on what matched, models, and last the other mentions of what was found.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import blake2b
+from operator import attrgetter
 from secrets import token_bytes
 from threading import Lock
 
 from masking.core.entity import Entity
 from masking.core.finding import Finding, resolve
 from masking.core.pattern import Gate, Pattern
-from masking.core.rule import Category, ModelSource, PatternSource, PresidioSource, Rule, SpacySource
+from masking.core.repeat import Values
+from masking.core.rule import Category, ModelSource, PatternSource, PresidioSource, Rule, SpacySource, TermSource
+from masking.core.terms import normal
 from masking.core.view import View
 
 __all__ = ["Detect", "Detectors", "Scanner"]
@@ -38,7 +42,7 @@ class Scanner:
     `detectors` supplies what the core cannot run by itself. It is asked for a detector only when a text needs it.
     """
 
-    __slots__ = ("_detectors", "_external", "_gate", "_known", "_patterns", "_ready", "category")
+    __slots__ = ("_detectors", "_external", "_gate", "_known", "_patterns", "_ready", "_terms", "category")
 
     def __init__(self, category: Category, detectors: Detectors) -> None:
         self.category = category
@@ -46,6 +50,7 @@ class Scanner:
         self._ready: dict[_External, Detect] = {}
         self._known = _Known()
         self._external: list[tuple[int, Rule, _External]] = []
+        self._terms: list[tuple[int, Rule, TermSource]] = []
         self._patterns: list[tuple[int, Rule, Pattern, PatternSource | PresidioSource]] = []
         gates: list[Pattern] = []
         for order, rule in enumerate(category.rules):
@@ -57,25 +62,55 @@ class Scanner:
             elif isinstance(source, PresidioSource) and source.gate is not None:
                 gates.append(source.gate)
                 self._patterns.append((order, rule, source.gate, source))
+            elif isinstance(source, TermSource):
+                self._terms.append((order, rule, source))
             else:
                 self._external.append((order, rule, source))
         self._gate = Gate(gates)
 
-    def scan(self, text: str) -> list[Finding]:
-        """The findings in `text`, in order, none overlapping another; offsets in characters of `text`."""
-        if not self._external:
-            return resolve(self.candidates(text))
-        # A conversation is sent again with every turn, and a schema with every call: models see each text once.
-        key = self._known.key(text)
-        found = self._known.get(key)
-        if found is None:
-            found = resolve(self.candidates(text))
-            self._known.put(key, found)
-        return list(found)
+    def scan(self, text: str, known: Values | None = None) -> list[Finding]:
+        """The findings in `text`, in order, none overlapping another; offsets in characters of `text`.
 
-    def candidates(self, text: str) -> Iterator[tuple[Finding, int]]:
-        """Every finding before overlaps are resolved, each with its rule's place in the category."""
+        A value that is found is found at its other mentions too, and so are the `known` ones, which stand for earlier
+        texts of the conversation. A mention displaces what a rule finds only where that is a piece of it.
+        """
+        if not self._external:
+            found = self._scanned(text)
+        else:
+            # A conversation is sent again with every turn, and a schema with every call: models see each text once.
+            key = self._known.key(text)
+            cached = self._known.get(key)
+            if cached is None:
+                cached = self._scanned(text)
+                self._known.put(key, cached)
+            found = list(cached)
+        return self._with_mentions(View(text), found, known) if known else found
+
+    def _scanned(self, text: str) -> list[Finding]:
         view = View(text)
+        found = resolve(self._candidates(view), text)
+        if not found:
+            return found
+        values = Values()
+        values.add(text, found)
+        return self._with_mentions(view, found, values)
+
+    @staticmethod
+    def _with_mentions(view: View, found: list[Finding], values: Values) -> list[Finding]:
+        displaced: set[Finding] = set()
+        more: list[tuple[Finding, int]] = []
+        for mention in values.places(view):
+            met = _met(found, mention)
+            if all(_is_part(one, mention) for one in met):
+                displaced.update(met)
+                more.append((mention, 0))
+        if not more:
+            return found
+        kept = [(one, 0) for one in found if one not in displaced]
+        return resolve([*kept, *more])
+
+    def _candidates(self, view: View) -> Iterator[tuple[Finding, int]]:
+        """Every finding before overlaps are resolved, each with its rule's place in the category."""
         for index in self._gate.open_for(view):
             order, rule, pattern, source = self._patterns[index]
             if isinstance(source, PresidioSource):
@@ -84,7 +119,14 @@ class Scanner:
                 continue
             accept = source.accepts if source.checks else None
             for start, end in pattern.spans(view, accept):
-                yield self._finding(view, start, end, rule, rule.score, checked=source.proves), order
+                finding = self._finding(view, start, end, rule, rule.score, checked=source.proves)
+                if finding is not None:
+                    yield finding, order
+        for order, rule, listed in self._terms:
+            for start, end in listed.terms.spans(view):
+                finding = self._finding(view, start, end, rule, rule.score, checked=False)
+                if finding is not None:
+                    yield finding, order
         for order, rule, external in self._external:
             yield from self._detected(view, order, rule, external)
 
@@ -95,7 +137,9 @@ class Scanner:
         else:
             counted = [(entity, rule.score) for entity in entities if entity.label in source.labels]
         for entity, score in counted:
-            yield self._finding(view, entity.start, entity.end, rule, score, checked=False), order
+            finding = self._finding(view, entity.start, entity.end, rule, score, checked=False)
+            if finding is not None:
+                yield finding, order
 
     def _detect(self, source: _External, view: View) -> Sequence[Entity]:
         detect = self._ready.get(source)
@@ -107,7 +151,17 @@ class Scanner:
         return view.once((type(source), _name(source)), partial(detect, view.text))
 
     @staticmethod
-    def _finding(view: View, start: int, end: int, rule: Rule, score: float, *, checked: bool) -> Finding:
+    def _finding(view: View, start: int, end: int, rule: Rule, score: float, *, checked: bool) -> Finding | None:
+        """The finding at a place of the view, unless the rule allows the value or misses a word beside it."""
+        if rule.allow and normal(view.text[start:end]) in rule.allow:
+            return None
+        context = rule.context
+        if context is not None:
+            near = context.near(view, start, end) is not None
+            if context.required and not near:
+                return None
+            if near and context.score is not None:
+                score = context.score
         first, last = view.original(start, end)
         return Finding(first, last, rule.entity, score, rule.id, checked)
 
@@ -137,6 +191,25 @@ class _Known:
             self._found[key] = found
             if len(self._found) > _KNOWN_TEXTS:
                 self._found.popitem(last=False)
+
+
+def _met(found: list[Finding], mention: Finding) -> list[Finding]:
+    """The findings, which are in order, that a mention shares a character with."""
+    first = last = bisect_right(found, mention.start, key=attrgetter("end"))
+    while last < len(found) and found[last].start < mention.end:
+        last += 1
+    return found[first:last]
+
+
+def _is_part(one: Finding, mention: Finding) -> bool:
+    """Whether a finding is a piece of the mention's value: 欧阳 in a second 欧阳 锦程."""
+    inside = mention.start <= one.start and one.end <= mention.end
+    return (
+        inside
+        and one.entity == mention.entity
+        and not one.checked
+        and one.end - one.start < mention.end - mention.start
+    )
 
 
 def _name(source: ModelSource | SpacySource) -> str:

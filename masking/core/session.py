@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from threading import Lock
 from types import TracebackType
 from typing import overload
 
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.finding import Finding, resolve
+from masking.core.jsonstream import JsonStream
 from masking.core.placeholder import Grammar, canonical
+from masking.core.redact import Plan
 from masking.core.rule import OperatorSpec
 from masking.core.scan import Scanner
-from masking.core.stream import Stream, StreamedText, astreamed, forms, streamed
+from masking.core.stream import RedactingStream, Stream, StreamedText, astreamed, forms, streamed
 
 __all__ = ["LITERAL", "Masked", "Operator", "Operators", "Session"]
 
@@ -25,6 +28,9 @@ Operator = Callable[[str, str], str]
 """(value, entity) -> what stands in its place; irreversible as far as the session is concerned."""
 
 Operators = Callable[[OperatorSpec], Operator]
+
+_REACH = 512  # characters that a match may be long
+_NEAR = 2  # characters that a boundary may look at
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,8 +51,16 @@ class Session:
     several threads. Closing it forgets every value; use it as a context manager, or call `close`.
     """
 
-    def __init__(self, scanner: Scanner, grammar: Grammar, operators: Mapping[str, Operator]) -> None:
+    def __init__(
+        self,
+        scanner: Scanner,
+        grammar: Grammar,
+        operators: Mapping[str, Operator],
+        plan: Callable[[], Plan] | None = None,
+    ) -> None:
+        """`plan` gives the rules that look at answers; without it answers are restored only."""
         self._scanner = scanner
+        self._plan = plan
         self._grammar = grammar
         self._operators = operators  # by rule id; a rule without one gets a placeholder
         self._lock = Lock()
@@ -92,6 +106,8 @@ class Session:
             findings = resolve([*((literal, 0) for literal in literals), *found])
         if not findings:
             return Masked(text, ())
+        if self._plan is not None:
+            findings = _beside(text, findings, self._plan())
         pieces: list[str] = []
         at = 0
         for finding in findings:
@@ -101,19 +117,30 @@ class Session:
         return Masked("".join(pieces), tuple(findings))
 
     def restore(self, text: str, *, json: bool = False) -> str:
-        """The text with this session's placeholders, in any form that `masking.core.placeholder` lists, replaced.
+        """An answer with this session's placeholders restored and new values of the category's kinds redacted.
 
-        With `json`, values are escaped to stand inside a JSON string (RFC 8259 section 7). Equal to one `feed` and a
-        `flush` of `stream_object`. Raises TypeError when `text` is no str.
+        Placeholders count in any form that `masking.core.placeholder` lists; what is redacted says
+        `masking.core.redact`. With `json`, the text is JSON and stays so. Equal to one `feed` and a `flush` of
+        `stream_object`. Raises TypeError when `text` is no str.
         """
         if not isinstance(text, str):
             raise TypeError(f"only str can be restored, not {type(text).__name__}; decode bytes first")
-        stream = self.stream_object(json=json)
-        return stream.feed(text) + stream.flush()
+        return self.stream_object(json=json).whole(text)
 
-    def stream_object(self, *, json: bool = False) -> Stream:
-        """A restorer to drive by hand: `feed(text) -> text`, `flush() -> text`; one per lane of an answer."""
-        return Stream(self._grammar, self._values, self._counts, json=json)
+    def stream_object(self, *, json: bool = False) -> Stream | JsonStream:
+        """A stream to drive by hand: `feed(text) -> text`, `flush() -> text`; one per lane of an answer.
+
+        With `json`, the lane's text is JSON, as tool arguments are.
+        """
+        if json:
+            return JsonStream(self._stream, Stream(self._grammar, self._values, self._counts))
+        return self._stream()
+
+    def _stream(self) -> Stream:
+        plan = self._plan() if self._plan is not None else None
+        if plan is None or not plan.rules:
+            return Stream(self._grammar, self._values, self._counts)
+        return RedactingStream(self._grammar, self._values, self._counts, plan, self._placeholders)
 
     @overload
     def stream(self, pieces: Iterable[str]) -> Iterator[str]: ...
@@ -127,8 +154,8 @@ class Session:
         if isinstance(pieces, str):
             raise TypeError("stream takes the pieces of an answer; restore takes a whole text")
         if isinstance(pieces, AsyncIterable):
-            return astreamed(self.stream_object(), pieces)
-        return streamed(self.stream_object(), pieces)
+            return astreamed(self._stream(), pieces)
+        return streamed(self._stream(), pieces)
 
     def entries(self) -> dict[str, str]:
         """A copy of the table, placeholder to value: secret, for a store that is as well kept as the originals."""
@@ -179,3 +206,29 @@ class Session:
         if self._grammar.anywhere.search(text) is None:
             return ()
         return [Finding(start, end, LITERAL, 1.0, "literal", True) for start, end in forms(self._grammar, text)]
+
+
+def _beside(text: str, findings: Sequence[Finding], plan: Plan) -> list[Finding]:
+    """The findings, and those that appear in what stands between them once placeholders are its neighbours.
+
+    In 13800138000a@example.com the digits hide the address from its rule; the placeholder does not.
+    """
+    known = list(findings)
+    gaps = [(0, findings[0].start), (findings[-1].end, len(text))]
+    gaps += [(one.end, after.start) for one, after in pairwise(findings)]
+    while gaps:
+        start, end = gaps.pop()
+        found = list(_at_edges(text, start, end, plan)) if end > start else []
+        if found:
+            known += found
+            edges = [start, *(place for one in found for place in (one.start, one.end)), end]
+            gaps += list(zip(edges[::2], edges[1::2], strict=True))
+    return sorted(known, key=lambda finding: finding.start)
+
+
+def _at_edges(text: str, start: int, end: int, plan: Plan) -> Iterator[Finding]:
+    """What is found at the edges of a stretch: further inside its neighbours are what they were."""
+    for first, last in [(start, end)] if end - start <= 2 * _REACH else [(start, start + _REACH), (end - _REACH, end)]:
+        for one in plan.findings(text[first:last]):
+            if one.start + first - start <= _NEAR or end - one.end - first <= _NEAR:
+                yield replace(one, start=one.start + first, end=one.end + first)

@@ -1,18 +1,16 @@
-"""Restores one lane of an answer while it is being written.
+"""Reads one lane of an answer while it is being written: restores placeholders, redacts new values, in one pass.
 
 The stream reads every character once, in order, and decides at each place where a placeholder could begin:
 
-    no form of a placeholder can begin here            say the character
-    a form is complete and its canonical form is ours  say the value
-    a form is complete but not ours, or breaks off     say its first character, look on from the second
+    no form of a placeholder can begin here            it is text of the model's own: on to the redactor
+    a form is complete and its canonical form is ours  say the value; text before and after it does not touch
+    a form is complete but not ours, or breaks off     its first character is text, look on from the second
     the text ends inside a form that could be ours     wait for more
 
 Each decision depends only on characters from that place on, and on the one before it. So what is said does not depend
 on how the answer was cut, and what waits is never longer than the longest form: a bracket (6 characters with escapes),
-the entity's name (24, each separator escaped), nine digits, four blanks, a bracket.
-
-What a value contains is never read again. New values that the model writes are not looked for here yet; their place is
-where text that is no placeholder is said.
+the entity's name (24, each separator escaped), nine digits, four blanks, a bracket; plus what the redactor keeps
+(`masking.core.redact`). What a value contains is never read again.
 """
 
 from __future__ import annotations
@@ -20,18 +18,21 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
 from urllib.parse import quote
 
+from masking.core.automaton import Moves
 from masking.core.placeholder import Grammar, State, canonical, escape_of
+from masking.core.redact import Edit, Plan, Redactor
 
-__all__ = ["Stream", "StreamedText", "astreamed", "forms", "json_escaped", "streamed"]
+__all__ = ["RedactingStream", "Stream", "StreamedText", "astreamed", "forms", "json_escaped", "streamed"]
 
 StreamedText = Iterable[str] | AsyncIterable[str]
 
 _JOINED = re.compile(r"[0-9A-Za-z_]")
 _QUIET_LENGTH = 32  # characters
 _QUIET_ENTRIES = 1 << 16
+_LONG_WAIT = 48  # characters after which a waiting text is looked at again, even if every piece is known
 
 
 class Stream:
@@ -41,46 +42,72 @@ class Stream:
     the cost of a call depends on neither's size.
     """
 
-    __slots__ = ("_before", "_counts", "_grammar", "_held", "_json", "_quiet", "_values")
+    __slots__ = ("_before", "_counts", "_form", "_grammar", "_quiet", "_values")
 
-    def __init__(
-        self, grammar: Grammar, values: Mapping[str, str], counts: Mapping[str, int], *, json: bool = False
-    ) -> None:
+    def __init__(self, grammar: Grammar, values: Mapping[str, str], counts: Mapping[str, int]) -> None:
         self._grammar = grammar
         self._quiet = grammar.quiet
         self._values = values
         self._counts = counts
-        self._json = json
         self._before = ""
-        self._held = ""
+        self._form = ""
 
     @property
     def held(self) -> bool:
         """Whether text waits that has been fed and not said."""
-        return bool(self._held)
+        return bool(self._form)
 
     def feed(self, text: str) -> str:
         """What can be said now that `text` has arrived."""
-        if text in self._quiet and not self._held:
+        if text in self._quiet and not self._form:
             self._before = text
             return text
-        return self._read(text, last=False)
+        return self._said(text, last=False)
 
     def flush(self) -> str:
         """What still waited; the stream is then ready for another text."""
-        said = self._read("", last=True)
+        return self.whole("")
+
+    def whole(self, text: str) -> str:
+        """All that there is to say when `text` is all that comes."""
+        said = self._said(text, last=True)
         self._before = ""
         return said
 
-    def _read(self, text: str, *, last: bool) -> str:
+    def edits(self, text: str, *, last: bool = False) -> list[Edit]:
+        """As `feed` (and `flush`), told as edits of what was fed: how many characters, and what stands for them."""
+        edits = self._restored(text, last=last)
+        if last:
+            self._before = ""
+        return edits
+
+    def _said(self, text: str, *, last: bool) -> str:
+        waiting = self.waiting + text
+        said: list[str] = []
+        at = 0
+        for length, instead in self._edits(text, last=last):
+            said.append(waiting[at : at + length] if instead is None else instead)
+            at += length
+        return "".join(said)
+
+    @property
+    def waiting(self) -> str:
+        """The text that waits."""
+        return self._form
+
+    def _edits(self, text: str, *, last: bool) -> list[Edit]:
+        return self._restored(text, last=last)
+
+    def _restored(self, text: str, *, last: bool) -> list[Edit]:
+        """What the placeholders in the text become; what is not said waits in `_form`."""
         before = self._before[-1:]
-        buffer = before + self._held + text
+        buffer = before + self._form + text
         grammar, size = self._grammar, len(buffer)
         done = len(before)
         at = _begin(grammar.starts, buffer, done)
-        if at == size and not self._held:
+        if at == size and not self._form:
             self._remember(text)
-        said: list[str] = []
+        edits: list[Edit] = []
         while at < size:
             form = _form(grammar, buffer, at, self._counts, last=last)
             if form is None:
@@ -88,33 +115,114 @@ class Stream:
             end, placeholder = form
             value = self._values.get(placeholder)
             if value is not None:
-                said += buffer[done:at], self._written(value, buffer[at:end])
+                if at > done:
+                    edits.append((at - done, None))
+                edits.append((end - at, _written(value, buffer[at:end])))
                 done = end
             at = _begin(grammar.starts, buffer, at + 1 if value is None else end)
-        said.append(buffer[done:at])
-        self._held = buffer[at:]
+        if at > done:
+            edits.append((at - done, None))
+        self._form = buffer[at:]
         self._before = buffer[at - 1 : at] if at else ""
-        return "".join(said)
+        return edits
 
     def _remember(self, text: str) -> None:
         """Nothing begins in `text`, wherever it stands: what may precede a form only ever forbids one."""
-        if (
-            0 < len(text) <= _QUIET_LENGTH
-            and len(self._quiet) < _QUIET_ENTRIES
-            and not self._grammar.starts.search(text)
-        ):
+        if 0 < len(text) <= _QUIET_LENGTH and len(self._quiet) < _QUIET_ENTRIES and not self._grammar.starts.search(text):
             self._quiet[text] = text
 
-    def _written(self, value: str, form: str) -> str:
-        match escape_of(form):
-            case "html":
-                value = html.escape(value)
-            case "percent":
-                value = quote(value, safe="")
-            case "json" if not self._json:
-                return json_escaped(value)
-        return json_escaped(value) if self._json else value
 
+_THINK: Moves = Moves.none()
+
+
+class RedactingStream(Stream):
+    """As Stream, and what the model writes itself is redacted by the rules of `plan`; `own` values are kept.
+
+    A piece that was seen before in the same state costs one look-up; the automaton's states and these moves are shared
+    by all streams of a plan.
+    """
+
+    __slots__ = ("_moves", "_redactor", "_text")
+
+    def __init__(
+        self, grammar: Grammar, values: Mapping[str, str], counts: Mapping[str, int], plan: Plan, own: Collection[str]
+    ) -> None:
+        super().__init__(grammar, values, counts)
+        self._redactor = Redactor(plan, own)
+        self._moves: Moves = self._redactor.state.moves
+        self._text = ""
+        """What waits in the redactor."""
+
+    @property
+    def held(self) -> bool:
+        """Whether text waits that has been fed and not said."""
+        return bool(self._text or self._form)
+
+    def feed(self, text: str) -> str:
+        """What can be said now that `text` has arrived."""
+        move = self._moves.get(text)
+        if move is None:
+            return self._said(text, last=False)
+        waits, moves = move
+        held = self._text
+        if waits == -1:
+            self._text = ""
+            said = held + text if held else text
+        elif waits == 0:
+            self._text = text
+            said = held
+        elif waits > 0:
+            self._text = text[waits:]
+            said = held + text[:waits]
+        elif len(held) > _LONG_WAIT:
+            return self._said(text, last=False)
+        else:
+            self._text = held + text
+            self._moves = moves
+            return ""
+        self._moves = moves
+        if said:
+            self._redactor.trail.append(said)
+        return said
+
+    def edits(self, text: str, *, last: bool = False) -> list[Edit]:
+        edits = self._edits(text, last=last)
+        if last:
+            self._before = ""
+        return edits
+
+    @property
+    def waiting(self) -> str:
+        """The text that waits."""
+        return self._text + self._form
+
+    def _edits(self, text: str, *, last: bool) -> list[Edit]:
+        redactor = self._redactor
+        if self._moves is not _THINK:  # the quick way was taken: tell the redactor where it led
+            redactor.resume(self._moves.state, self._text)
+            if not self._form:
+                self._before = self._text or (redactor.trail[-1] if redactor.trail else self._before)
+        waiting = self._form + text
+        edits: list[Edit] = []
+        at = 0
+        restored = self._restored(text, last=last)
+        for number, (length, value) in enumerate(restored, 1):
+            if value is None:
+                # Before a value, and at the end, the redactor is told that nothing follows.
+                ends = number < len(restored) or last
+                edits += redactor.take(waiting[at : at + length], last=ends, known=text in self._quiet)
+            else:
+                if redactor.held:
+                    edits += redactor.take("", last=True)
+                redactor.afresh()
+                edits.append((length, value))
+            at += length
+        if last and redactor.held:
+            edits += redactor.take("", last=True)
+        self._text = redactor.held
+        quiet = not self._form and redactor.settled
+        self._moves = redactor.state.moves if quiet else _THINK
+        return edits
 
 def forms(grammar: Grammar, text: str) -> Iterator[tuple[int, int]]:
     """The places in a whole text that have the form of a placeholder, or would have it with other neighbours.
@@ -159,6 +267,18 @@ async def astreamed(stream: Stream, pieces: AsyncIterable[str]) -> AsyncIterator
         close = getattr(pieces, "aclose", None)
         if close is not None:
             await close()
+
+
+def _written(value: str, form: str) -> str:
+    """The value as it stands where the model wrote `form`: escaped as the form's bracket was."""
+    match escape_of(form):
+        case "html":
+            return html.escape(value)
+        case "percent":
+            return quote(value, safe="")
+        case "json":
+            return json_escaped(value)
+    return value
 
 
 def json_escaped(value: str) -> str:

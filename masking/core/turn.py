@@ -10,6 +10,8 @@
 What a reply is, is told by its content type alone:
 
     text/event-stream, application/x-ndjson …    events, while they flow
+    application/json, where the descriptor says json-array
+                                                 events, while they flow
     application/json, …+json, no type            one document, kept until its end
     text/*                                       text, while it flows
     anything else                                its own bytes
@@ -45,19 +47,27 @@ Maybe = Callable[[bytes], bool]
 class Turn:
     """One exchange; belongs to one conversation and one thread at a time."""
 
-    __slots__ = ("_descriptor", "_limit", "_maybe", "_reply", "_session")
+    __slots__ = ("_descriptor", "_limit", "_maybe", "_reply", "_session", "_signer")
 
     def __init__(
-        self, descriptor: Descriptor, session: Session, *, maybe: Maybe | None = None, limit: int = _LIMIT
+        self,
+        descriptor: Descriptor,
+        session: Session,
+        *,
+        maybe: Maybe | None = None,
+        signer: str = "",
+        limit: int = _LIMIT,
     ) -> None:
-        """`maybe` says whether bytes may hold something to restore: False lets them pass unread (lanes are always
-        read).
+        """`maybe` says whether bytes may hold something to restore or to redact: False lets them pass unread, but for
+        the lanes, which are always read. Left out, it is `session.possible`, if the session has that.
 
-        `limit` in bytes of a whole reply; UnmaskableError beyond it.
+        `signer` names the scheme in which the caller signs the request afterwards. `limit` in bytes of a whole reply;
+        UnmaskableError beyond it.
         """
         self._descriptor = descriptor
         self._session = session
-        self._maybe = maybe or _always
+        self._maybe: Maybe = maybe or getattr(session, "possible", None) or _always
+        self._signer = signer
         self._limit = limit
         self._reply: _Reply | None = None
 
@@ -85,31 +95,41 @@ class Turn:
         else:
             wanted = "application/json" if kind == "json" else "application/x-www-form-urlencoded"
             raise UnmaskableError(f"unknown content type; send {wanted}", where="request header content-type")
-        if masked is not body and self._descriptor.signed:
-            raise self._is_signed("request body")
+        if masked is not body:
+            self._check_signature("request body")
         return masked
 
     def query(self, query: str) -> str:
-        """The query string as it may leave: listed parameters are masked, any other that would be masked is refused."""
+        """The query string as it may leave: parameters that the descriptor names are masked, any other that would be
+        masked is refused."""
         if not query:
             return query
         mask = self._session.mask
         pairs = parse_qsl(query, keep_blank_values=True)
         changed = False
         for position, (name, value) in enumerate(pairs):
-            masked = mask(value)
-            if masked == value:
-                continue
-            if name not in self._descriptor.query:
+            if name in self._descriptor.query_names:
+                doc, is_other = self._descriptor.query.mask({name: value}, mask)
+                if is_other:
+                    pairs[position] = (name, doc[name])
+                    changed = True
+            elif mask(value) != value or mask(name) != name:
                 raise UnmaskableError(
                     "a query parameter that the descriptor does not list as text holds what the category masks",
                     where="request query",
                 )
-            pairs[position] = (name, masked)
-            changed = True
-        if changed and self._descriptor.signed:
-            raise self._is_signed("request query")
+        if changed:
+            self._check_signature("request query")
         return urlencode(pairs, quote_via=quote, safe="") if changed else query
+
+    def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers that must change before they leave: those that the descriptor names; names in lower case."""
+        mask = self._session.mask
+        found = {name: headers[name] for name in self._descriptor.headers if name in headers}
+        changed = {name: masked for name, value in found.items() if (masked := mask(value)) != value}
+        if changed:
+            self._check_signature("request header")
+        return changed
 
     def open(self, status: int, content_type: str) -> None:
         """The reply begins; error replies are restored like any other."""
@@ -117,6 +137,8 @@ class Turn:
         media, charset = _media(content_type)
         if media in _EVENTS:
             self._reply = _Events(self._descriptor, self._session, _EVENTS[media], self._maybe)
+        elif media == "application/json" and "json-array" in self._descriptor.framings:
+            self._reply = _Events(self._descriptor, self._session, "json-array", self._maybe)
         elif media in ("", "application/json") or media.endswith("+json"):
             self._reply = _Whole(self._descriptor, self._session, self._maybe, self._limit)
         elif media.startswith("text/"):
@@ -137,11 +159,12 @@ class Turn:
             raise ConfigurationError("the reply was not opened: call Turn.open(status, content_type) before receive")
         return self._reply
 
-    def _is_signed(self, where: str) -> UnmaskableError:
+    def _check_signature(self, where: str) -> None:
         scheme = self._descriptor.signed
-        return UnmaskableError(
-            f"signed ({scheme}), and would have to change; mask the text before it is signed", where=where
-        )
+        if scheme and scheme != self._signer:
+            raise UnmaskableError(
+                f"signed ({scheme}), and would have to change; mask the text before it is signed", where=where
+            )
 
     def _json(self, body: bytes) -> bytes:
         doc, changed = self._descriptor.request.mask(read_strictly(body), self._session.mask)
@@ -245,7 +268,7 @@ class _Events:
         self._codec = FRAMINGS[framing]()
         self._lanes: Lanes[Frame]
         if descriptor.lanes:
-            self._lanes = Lanes(session, descriptor.lanes, descriptor.find, descriptor.event)
+            self._lanes = Lanes(session, descriptor.lanes, descriptor.find, descriptor.event, opens=descriptor.opens)
         else:
             self._lanes = GenericLanes(session)
 

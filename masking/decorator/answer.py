@@ -155,12 +155,13 @@ class Events:
     def _described(self, doc: Any) -> Lanes[Any] | None:
         """The lanes of the first descriptor that sees its shape in `doc`."""
         for shape in self._shapes:
-            pieces: list[Any] = []
-            shape.find_in_objects(doc, pieces, [])
-            if pieces:
-                # An SDK may have merged or cut what the wire carried, so each lane finds out by itself.
-                lanes = [dataclasses.replace(lane, mode="auto") for lane in shape.lanes]
-                return Lanes(self._session, lanes, shape.find_in_objects, shape.event)
+            # An SDK may have merged or cut what the wire carried, so each lane finds out by itself.
+            modes = [dataclasses.replace(lane, mode="auto") for lane in shape.lanes]
+            lanes: Lanes[Any] = Lanes(
+                self._session, modes, shape.find_in_objects, shape.event, opens=shape.opens_in_objects
+            )
+            if lanes.sees(doc):
+                return lanes
         return None
 
 

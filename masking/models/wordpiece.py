@@ -1,9 +1,9 @@
 """Splits text into the pieces that a BERT model knows, and remembers where each piece came from.
 
-As in the reference implementation of Devlin et al. (arXiv 1810.04805, "uncased"): the text is cleaned, stripped of
-accents and lower-cased, cut at blanks, at punctuation and around each CJK ideograph; each word is then cut greedily
-into the longest pieces of the vocabulary. Unlike the reference, `[CLS]` or `[MASK]` in a text is text: nobody can
-type a control token.
+As in the reference implementation of Devlin et al. (arXiv 1810.04805): the text is cleaned, for an "uncased" model also
+stripped of accents and lower-cased, cut at blanks, at punctuation and around each CJK ideograph; each word is then cut
+greedily into the longest pieces of the vocabulary. Unlike the reference, `[CLS]` or `[MASK]` in a text is text: nobody
+can type a control token.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Piece", "WordPiece"]
 
 _LONGEST_WORD = 100  # characters after normalisation; a longer word is unknown as a whole (the model's own setting)
 _CHUNK = re.compile(r"[^ \t\n\r]+")
-_ASCII_WORD = re.compile(r"[a-z0-9]+|[!-/:-@\[-`{-~]")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
 _REMEMBERED = 4096  # code points whose normal form is kept; bounded, so that no text can fill the memory
 
 
@@ -31,9 +31,13 @@ class Piece(NamedTuple):
 
 
 class WordPiece:
-    """A vocabulary and the way to cut text by it. Keeps normal forms of single characters, and no text."""
+    """A vocabulary and the way to cut text by it. Keeps normal forms of single characters, and no text.
 
-    def __init__(self, vocabulary: Iterable[str], *, unknown: str = "[UNK]") -> None:
+    With `lower`, as "uncased" models want it, letters lose accents and case.
+    """
+
+    def __init__(self, vocabulary: Iterable[str], *, unknown: str = "[UNK]", lower: bool = True) -> None:
+        self._lower = lower
         self._numbers = {piece: number for number, piece in enumerate(vocabulary)}
         self._unknown = self._numbers[unknown]
         self._longest = max(len(piece) for piece in self._numbers)
@@ -49,7 +53,7 @@ class WordPiece:
         for chunk in _CHUNK.finditer(text):
             word = chunk.group()
             if word.isascii() and word.isprintable():
-                for match in _ASCII_WORD.finditer(word.lower()):
+                for match in _ASCII_WORD.finditer(word.lower() if self._lower else word):
                     start = chunk.start() + match.start()
                     self._cut(match.group(), range(start, start + len(match.group())), found)
             else:
@@ -78,7 +82,7 @@ class WordPiece:
     def _form(self, char: str) -> str:
         form = self._forms.get(char)
         if form is None:
-            form = _normal_form(char)
+            form = _normal_form(char, lower=self._lower)
             if len(self._forms) < _REMEMBERED:
                 self._forms[char] = form
         return form
@@ -108,17 +112,19 @@ class WordPiece:
             found.append(Piece(self._unknown, places[0], places[-1] + 1, True))
 
 
-def _normal_form(char: str) -> str:
-    """What one character becomes: nothing, a blank, an ideograph between blanks, or bare lower-case letters."""
+def _normal_form(char: str, *, lower: bool = True) -> str:
+    """What one character becomes: nothing, a blank, an ideograph between blanks, or (bare, lower-case) letters."""
     category = unicodedata.category(char)
     if category in {"Cc", "Cf", "Co", "Cs"} or char == "\ufffd":
         return ""
     if char.isspace():
         return " "
-    plain = "".join(part for part in unicodedata.normalize("NFD", char) if unicodedata.category(part) != "Mn")
-    # Letter by letter: the reference knows no final sigma.
-    lower = "".join(part.lower() for part in plain)
-    return f" {lower} " if _is_ideograph(ord(char)) else lower
+    plain = char
+    if lower:
+        bare = (part for part in unicodedata.normalize("NFD", char) if unicodedata.category(part) != "Mn")
+        # Letter by letter: the reference knows no final sigma.
+        plain = "".join(part.lower() for part in bare)
+    return f" {plain} " if _is_ideograph(ord(char)) else plain
 
 
 def _is_ideograph(code: int) -> bool:

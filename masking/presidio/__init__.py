@@ -5,6 +5,9 @@ Presidio's recognisers run inside its own AnalyzerEngine, its operators as presi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from masking.core.rule import OperatorSpec, PresidioSource, SpacySource
 from masking.core.scan import Detect
 from masking.core.session import Operator
 
-__all__ = ["operator", "recogniser", "spacy_pipeline"]
+__all__ = ["operator", "recogniser", "recognisers", "spacy_pipeline"]
 
 _LONGEST = 50_000
 """Characters given to a spaCy pipeline at once; it refuses a million, and its memory grows with the text."""
@@ -24,34 +27,40 @@ _SEPARATORS = "\n。！？!?. ，, "
 
 
 def recogniser(source: PresidioSource) -> Detect:
-    """One of Presidio's recognisers by its class name, in an AnalyzerEngine of its own, with Presidio's scores.
-
-    Raises ConfigurationError when Presidio has no recogniser of that name, or it cannot be made without arguments.
-    """
-    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry, predefined_recognizers
-    from presidio_analyzer.nlp_engine import NoOpNlpEngine
-
-    made = getattr(predefined_recognizers, source.recogniser, None)
-    if not isinstance(made, type):
-        raise ConfigurationError(f"Presidio has no recogniser called {source.recogniser}")
-    languages = [source.language]
-    try:
-        one = made(supported_language=source.language)
-    except (TypeError, ValueError, ImportError) as error:
-        raise ConfigurationError(
-            f"Presidio's {source.recogniser} cannot be made with supported_language={source.language!r}: "
-            f"{type(error).__name__}"
-        ) from None
-    registry = RecognizerRegistry(recognizers=[one], supported_languages=languages)
-    nothing = NoOpNlpEngine(models=[{"lang_code": source.language, "model_name": "none"}])
-    nothing.load()
-    engine = AnalyzerEngine(registry=registry, nlp_engine=nothing, supported_languages=languages)
+    """The recognisers that one source names; see `recognisers`."""
+    find = recognisers([source])
 
     def detect(text: str) -> list[Entity]:
-        found = engine.analyze(text, language=source.language)
-        return [Entity(one.start, one.end, one.entity_type, one.score) for one in found if one.end > one.start]
+        return [entity for _, entity in find(text)]
 
     return detect
+
+
+def recognisers(sources: Sequence[PresidioSource]) -> Callable[[str], list[tuple[int, Entity]]]:
+    """What several sources find in a text, each finding with its source's number; one gate serves them all.
+
+    The findings are those of each recogniser in an AnalyzerEngine of its own with a NoOpNlpEngine. Raises
+    ConfigurationError when a source names nothing, or what it names cannot be made.
+    """
+    return _bank(tuple(sources))
+
+
+@lru_cache(maxsize=64)
+def _bank(sources: tuple[PresidioSource, ...]) -> Callable[[str], list[tuple[int, Entity]]]:
+    from masking.presidio.bank import Bank
+    from masking.presidio.source import recognisers as made
+    from masking.presidio.source import runner
+
+    owners: list[int] = []
+    runners = []
+    for index, source in enumerate(sources):
+        for one in made(source):
+            owners.append(index)
+            runners.append(runner(one))
+    find = Bank(runners).find
+    if owners == list(range(len(owners))):
+        return find
+    return lambda text: [(owners[index], entity) for index, entity in find(text)]
 
 
 def spacy_pipeline(source: SpacySource) -> Detect:
@@ -82,17 +91,17 @@ def spacy_pipeline(source: SpacySource) -> Detect:
     return detect
 
 
-def operator(spec: OperatorSpec) -> Operator:
+def operator(spec: OperatorSpec, others: Iterable[str] = ("placeholder",)) -> Operator:
     """One of presidio-anonymizer's operators (replace, redact, mask, hash, encrypt, keep) with its parameters.
 
-    Raises ConfigurationError for an operator that it does not have, or parameters that it refuses.
+    Raises ConfigurationError for an operator that it does not have, naming `others` too, or parameters that it refuses.
     """
     from presidio_anonymizer.entities import InvalidParamError
     from presidio_anonymizer.operators import OperatorsFactory
 
     known: dict[str, Any] = OperatorsFactory().get_anonymizers()
     if spec.name not in known:
-        names = ", ".join(sorted({"placeholder", *known} - {"custom"}))
+        names = ", ".join((*others, *sorted(known.keys() - {"custom"})))
         raise ConfigurationError(f"no operator is called {spec.name!r}; there are {names}")
     made = known[spec.name]()
     parameters = dict(spec.parameters)

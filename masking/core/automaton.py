@@ -1,0 +1,379 @@
+"""What could still become a finding: the patterns of a category as one automaton that reads a text once.
+
+While a model writes, text may be said as soon as no pattern can still match it. Each pattern becomes a set of
+positions (Glushkov, 1961: one per character that the pattern names) and the pairs that follow each other. A state is
+the set of positions that the text so far may have reached, grouped by where the text began that reached them: the
+oldest group says how much must wait.
+
+The automaton only ever errs on the side of waiting: it takes a long counted repeat for an unlimited one, and looks at
+one neighbour where a boundary looks at two. What matched is decided by the patterns themselves, in `masking.core.redact`.
+States are made as texts need them and kept, by character and by piece of text, because models write few distinct pieces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from re import _constants as op  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any, Final
+
+from masking.core.streamview import seen
+
+__all__ = ["Automaton", "Move", "Moves", "State", "identifies", "width"]
+
+_EXACT: Final = 24
+"""Counted repeats up to this many are counted; longer ones are taken as unlimited."""
+_MOST_GROUPS: Final = 6
+_MOST_MOVES: Final = 1 << 17
+_MOST_STEPS: Final = 1 << 12
+_LONGEST_PIECE: Final = 32
+_HAN = re.compile("[\u00b7\u2010-\u205e\u2e80-\u303f\u3100-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]|\\s")
+
+Group = frozenset[int]
+
+
+def identifies(character: str) -> bool:
+    """Whether a character can be the first of what is redacted: not Han, not Chinese punctuation, not a blank.
+
+    A plate is redacted from its letter on, an address from its number: so Chinese prose never waits.
+    """
+    return _HAN.match(character) is None
+
+
+def width(source: str) -> int:
+    """The longest text in characters that a pattern can match; at least 2**31 when it is unlimited."""
+    return int(_parser.parse(source, re.ASCII).getwidth()[1])
+
+
+@dataclass(slots=True)
+class _Positions:
+    """One expression: whether it may be empty, and where it begins and ends."""
+
+    empty: bool
+    first: set[int] = field(default_factory=set)
+    last: set[int] = field(default_factory=set)
+
+
+class State:
+    """What has been read so far, as far as it matters for what comes."""
+
+    __slots__ = ("bound", "groups", "moves", "rules", "steps", "unheld", "word")
+
+    def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, owner: Automaton) -> None:
+        self.groups = groups
+        self.unheld = unheld
+        """Positions reached without any character that identifies: they keep nothing waiting."""
+        self.word = word
+        """What the last character was: 0 neither, 1 a digit, 2 an ASCII letter, 3 `_`, 4 another letter."""
+        self.steps: dict[str, _Step] = {}
+        self.moves = Moves(self)
+        alive = [position for group in (*groups, unheld) for position in group]
+        self.rules = frozenset(owner.owner[position] for position in alive)
+        self.bound = max((owner.widths[owner.owner[position]] for position in (groups[0] if groups else ())), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One character on: the next state, which groups live on (-1 is one that begins here), which rules may have matched."""
+
+    state: State
+    kept: tuple[int, ...]
+    touched: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One piece on: as a step; a group that begins in the piece is -1 minus its offset there."""
+
+    state: State
+    kept: tuple[int, ...]
+    touched: frozenset[int]
+
+
+class Moves(dict[str, tuple[int, "Moves"]]):
+    """The pieces that need no thought in a state: (what waits afterwards, the moves that then count).
+
+    What waits: -1 nothing, -2 what waited and the piece too, otherwise the piece from that offset on.
+    """
+
+    __slots__ = ("state",)
+
+    state: State
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self.state = state
+
+    @classmethod
+    def none(cls) -> Moves:
+        """Moves in which every piece needs thought."""
+        return cls.__new__(cls)
+
+
+class Automaton:
+    """The patterns of some rules; `patterns` are (rule index, source, before, after), widths in characters by rule."""
+
+    def __init__(self, patterns: Sequence[tuple[int, str, str, str]]) -> None:
+        self.owner: list[int] = []
+        self.widths: dict[int, int] = {}
+        self._takes: list[Any] = []
+        self._follow: list[set[int]] = []
+        self._valued: list[bool] = []
+        self._accepting: set[int] = set()
+        self._begin: list[tuple[set[int], str]] = []
+        self._known: dict[tuple[tuple[Group, ...], Group, int], State] = {}
+        self._starts: dict[tuple[str, int, bool], tuple[Group, Group]] = {}
+        self._views: dict[str, str] = {}
+        self.pieces = 0
+        for rule, source, before, after in patterns:
+            self._add(rule, source, before, after)
+        self.idle = self._state((), frozenset(), 0)
+
+    # building
+
+    def _add(self, rule: int, source: str, before: str, after: str) -> None:
+        tree = _parser.parse(source, re.ASCII)
+        self.widths[rule] = max(self.widths.get(rule, 0), int(tree.getwidth()[1]) + 2)
+        value = tree.state.groupdict.get("value")
+        whole = self._sequence(list(tree), tree.state.flags, rule, valued=value is None, value=value)
+        self._accepting |= whole.last
+        self._begin.append((whole.first, before))
+        if after in ("number", "decimal"):
+            # The boundary looks at two characters: after the first of them it is still open.
+            look = self._position(rule, lambda character: character in (".,-" if after == "number" else "."), valued=True)
+            for position in whole.last:
+                self._follow[position].add(look)
+
+    def _position(self, rule: int, takes: Any, *, valued: bool) -> int:
+        self.owner.append(rule)
+        self._takes.append(takes)
+        self._follow.append(set())
+        self._valued.append(valued)
+        return len(self.owner) - 1
+
+    def _join(self, left: _Positions, right: _Positions) -> _Positions:
+        for position in left.last:
+            self._follow[position] |= right.first
+        return _Positions(
+            left.empty and right.empty,
+            left.first | right.first if left.empty else left.first,
+            left.last | right.last if right.empty else right.last,
+        )
+
+    def _sequence(self, items: list[Any], flags: int, rule: int, *, valued: bool, value: int | None) -> _Positions:
+        made = _Positions(True)
+        for item in items:
+            made = self._join(made, self._item(item, flags, rule, valued=valued, value=value))
+        return made
+
+    def _item(self, item: Any, flags: int, rule: int, *, valued: bool, value: int | None) -> _Positions:
+        code, argument = item
+        if code is op.AT:
+            return _Positions(True)
+        if code is op.SUBPATTERN:
+            group, add, drop, inner = argument
+            inside = valued or (group is not None and group == value)
+            return self._sequence(list(inner), (flags | add) & ~drop, rule, valued=inside, value=value)
+        if code is op.BRANCH:
+            made = _Positions(False)
+            for branch in argument[1]:
+                one = self._sequence(list(branch), flags, rule, valued=valued, value=value)
+                made = _Positions(made.empty or one.empty, made.first | one.first, made.last | one.last)
+            return made
+        if code in (op.MAX_REPEAT, op.MIN_REPEAT):
+            least, most, inner = argument
+            return self._repeat(int(least), int(most), list(inner), flags, rule, valued=valued, value=value)
+        position = self._position(rule, _test(item, flags), valued=valued)
+        return _Positions(False, {position}, {position})
+
+    def _repeat(
+        self, least: int, most: int, items: list[Any], flags: int, rule: int, *, valued: bool, value: int | None
+    ) -> _Positions:
+        made = _Positions(True)
+        for number in range(min(most, _EXACT)):
+            one = self._sequence(items, flags, rule, valued=valued, value=value)
+            one.empty = one.empty or number >= least
+            if number + 1 == _EXACT and most > _EXACT:
+                for position in one.last:
+                    self._follow[position] |= one.first
+                one.empty = True
+            made = self._join(made, one)
+        return made
+
+    # reading
+
+    def _state(self, groups: tuple[Group, ...], unheld: Group, word: int) -> State:
+        key = (groups, unheld, word)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = State(groups, unheld, word, self)
+        return known
+
+    def after(self, original: str) -> State:
+        """The state in which nothing has begun, and this was the last character."""
+        shown = self._seen(original)
+        return self._state((), frozenset(), _word(shown[-1])) if shown else self.idle
+
+    def _begins(self, character: str, word: int, *, held: bool) -> tuple[Group, Group]:
+        """The positions that `character` reaches as the first of a match: held, and not held."""
+        known = self._starts.get((character, word, held))
+        if known is None:
+            reached = {
+                position
+                for first, before in self._begin
+                if not _forbidden(before, word)
+                for position in first
+                if self._takes[position](character)
+            }
+            known = self._split(reached, held)
+            if len(self._starts) < _MOST_STEPS * 8:
+                self._starts[character, word, held] = known
+        return known
+
+    def _split(self, reached: set[int], held: bool) -> tuple[Group, Group]:
+        now = frozenset(position for position in reached if held and self._valued[position])
+        return now, frozenset(reached) - now
+
+    def step(self, state: State, original: str) -> _Step:
+        """One character on."""
+        step = state.steps.get(original)
+        if step is not None:
+            return step
+        held = identifies(original)
+        kept: tuple[int, ...] = tuple(range(len(state.groups)))
+        touched: frozenset[int] = frozenset()
+        reached = state
+        for character in self._seen(original):  # none, where rules do not see it; several for ⒈
+            one = self._stepped(reached, character, held)
+            kept = tuple(kept[number] if number >= 0 else -1 for number in one.kept)
+            touched |= one.touched
+            reached = one.state
+        step = _Step(reached, kept, touched)
+        if len(state.steps) < _MOST_STEPS:
+            state.steps[original] = step
+        return step
+
+    def _seen(self, character: str) -> str:
+        """What rules see of a character."""
+        if character.isascii():
+            return character
+        shown = self._views.get(character)
+        if shown is None:
+            shown = seen(character)
+            if len(self._views) < _MOST_STEPS * 8:
+                self._views[character] = shown
+        return shown
+
+    def _stepped(self, state: State, character: str, held: bool) -> _Step:
+        seen: set[int] = set()
+        groups: list[Group] = []
+        kept: list[int] = []
+        for number, group in enumerate(state.groups):
+            reached = self._reached(group, character) - seen
+            if reached:
+                seen |= reached
+                groups.append(frozenset(reached))
+                kept.append(number)
+        begun, unheld = self._begins(character, state.word, held=held)
+        now, still = self._split(self._reached(state.unheld, character), held)
+        fresh = (begun | now) - seen
+        if fresh:
+            if len(groups) < _MOST_GROUPS:
+                groups.append(fresh)
+                kept.append(-1)
+            else:
+                groups[-1] |= fresh  # as if it had begun earlier: waits longer, misses nothing
+            seen |= fresh
+        touched = frozenset(self.owner[position] for position in (seen | unheld | still) & self._accepting)
+        rest = (unheld | still) - seen
+        return _Step(self._state(tuple(groups), frozenset(rest), _word(character)), tuple(kept), touched)
+
+    def _reached(self, group: Group, character: str) -> set[int]:
+        takes = self._takes
+        return {after for position in group for after in self._follow[position] if takes[after](character)}
+
+    def move(self, state: State, piece: str) -> Move:
+        """One piece on."""
+        kept: tuple[int, ...] = tuple(range(len(state.groups)))
+        touched: frozenset[int] = frozenset()
+        for offset, character in enumerate(piece):
+            step = self.step(state, character)
+            kept = tuple(kept[number] if number >= 0 else -1 - offset for number in step.kept)
+            touched |= step.touched
+            state = step.state
+        return Move(state, kept, touched)
+
+    def remember(self, before: State, piece: str, move: Move) -> None:
+        """Note a move that needs no thought when it comes again, if it is one."""
+        if move.touched or len(before.groups) > 1 or len(move.kept) > 1:
+            return
+        if not 0 < len(piece) <= _LONGEST_PIECE or self.pieces >= _MOST_MOVES:
+            return
+        self.pieces += 1
+        waits = -1 if not move.kept else -2 if move.kept[0] == 0 and before.groups else -1 - move.kept[0]
+        before.moves[piece] = (waits, move.state.moves)
+
+
+def _forbidden(before: str, word: int) -> bool:
+    """Whether a boundary word forbids a match right after a character of this kind."""
+    match before:
+        case "digit" | "number":
+            return word == 1
+        case "letter":
+            return word == 2
+        case "alnum" | "decimal":
+            return word in (1, 2)
+        case "word":
+            return word in (1, 2, 3)
+        case "any_letter":
+            return word in (1, 2, 4)
+    return False
+
+
+def _word(character: str) -> int:
+    if character.isascii():
+        return 1 if character.isdigit() else 2 if character.isalpha() else 3 if character == "_" else 0
+    return 4 if character.isalnum() else 0
+
+
+def _test(item: Any, flags: int) -> Any:
+    """Whether a character is one that an element of a pattern takes."""
+    plain = _plain(item)
+    if not flags & re.IGNORECASE:
+        return plain
+    return lambda character: any(plain(one) for one in (character, character.lower(), character.upper()) if len(one) == 1)
+
+
+def _plain(item: Any) -> Any:
+    code, argument = item
+    if code is op.LITERAL:
+        return lambda character: ord(character) == argument
+    if code is op.NOT_LITERAL:
+        return lambda character: ord(character) != argument
+    if code is op.ANY:
+        return lambda character: character != "\n"
+    if code is op.IN:
+        negated = bool(argument) and argument[0][0] is op.NEGATE
+        tests = [_plain(one) for one in argument if one[0] is not op.NEGATE]
+        return lambda character: any(test(character) for test in tests) != negated
+    if code is op.RANGE:
+        low, high = argument
+        return lambda character: len(character) == 1 and low <= ord(character) <= high
+    if code is op.CATEGORY:
+        return _CATEGORIES[argument]
+    raise ValueError(f"a pattern element that no rule may use: {code}")
+
+
+_DIGITS: Final = frozenset("0123456789")
+_SPACES: Final = frozenset(" \t\n\r\f\v")
+_WORDS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+_CATEGORIES: Final[dict[Any, Any]] = {
+    op.CATEGORY_DIGIT: _DIGITS.__contains__,
+    op.CATEGORY_NOT_DIGIT: lambda character: character not in _DIGITS,
+    op.CATEGORY_SPACE: _SPACES.__contains__,
+    op.CATEGORY_NOT_SPACE: lambda character: character not in _SPACES,
+    op.CATEGORY_WORD: _WORDS.__contains__,
+    op.CATEGORY_NOT_WORD: lambda character: character not in _WORDS,
+}

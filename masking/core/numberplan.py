@@ -1,0 +1,303 @@
+"""Numbering plans: whether digits are a valid telephone number, asked of tables instead of parsers.
+
+The tables are libphonenumber's (https://github.com/google/libphonenumber), read from the installed package
+`phonenumbers` region by region when first asked for. The steps are those of its `parse` and `is_valid_number` for a
+number that is nothing but digits, with or without a plus sign; the tests hold the answers against the package's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Final
+
+__all__ = ["Plan", "plan"]
+
+_LEAST_NSN: Final = 2
+_MOST_NSN: Final = 17
+_LONGEST_COUNTRY_CODE: Final = 3
+_TYPES: Final = (
+    "premium_rate",
+    "toll_free",
+    "shared_cost",
+    "voip",
+    "personal_number",
+    "pager",
+    "uan",
+    "voicemail",
+    "fixed_line",
+    "mobile",
+)
+
+# How a number says its country (libphonenumber's CountryCodeSource, as far as the answer depends on it).
+_WRITTEN, _ASSUMED = True, False
+
+
+class Plan:
+    """The numbering plan of one region (ISO 3166-1 alpha-2), or of a country code without a region."""
+
+    __slots__ = ("_formats", "_idd", "_least", "_lengths", "_local", "_match", "_prefix", "_rule", "_types", "code", "leading", "lengths")
+
+    def __init__(self, metadata: Any) -> None:
+        general = metadata.general_desc
+        self.code = str(metadata.country_code)
+        self.leading = re.compile(metadata.leading_digits).match if metadata.leading_digits is not None else None
+        self._idd = re.compile(metadata.international_prefix).match if metadata.international_prefix else None
+        self._prefix = re.compile(metadata.national_prefix_for_parsing) if metadata.national_prefix_for_parsing else None
+        self._rule: str | None = metadata.national_prefix_transform_rule or None
+        self._match = _full(general)
+        self._lengths: Sequence[int] = tuple(general.possible_length)
+        self._local = frozenset(general.possible_length_local_only)
+        self._types = _types(metadata)
+        self.lengths = frozenset(self._types)
+        self._formats = [_Format(one) for one in metadata.number_format]
+        self._least: int | None = None
+
+    @property
+    def least(self) -> int:
+        """No number dialled here without a plus sign has fewer digits."""
+        if self._least is None:
+            main = _main(self.code)
+            # A rule that puts digits in front makes numbers that are longer than what is dialled.
+            lengthens = any(one and re.sub(r"\\[0-9]", "", one) for one in (self._rule, main and main._rule))
+            self._least = 0 if lengthens else min(_regions(self.code)[0], default=0)
+        return self._least
+
+    def knows(self, number: str) -> bool:
+        """Whether a national number is of a kind that the region has."""
+        descriptions = self._types.get(len(number))
+        if not descriptions or self._match(number) is None:
+            return False
+        return any(match(number) is not None for match in descriptions)
+
+    def accepts(self, digits: str, *, plus: bool) -> bool:
+        """Whether digits, dialled here, are a valid number of any region, with the prefix that they need."""
+        if not plus and len(digits) < self.least:
+            return False
+        try:
+            code, number, written = self._country(digits, plus)
+        except _NotANumberError:
+            return False
+        there: Plan | None = self
+        if code:
+            if code != self.code or _main(code) is not self:
+                there = _main(code)
+        else:
+            code, number = self.code, digits
+        national = None if there is None else there._significant(code, number)
+        if national is None:
+            return False
+        return written or self._has_needed_prefix(code, national, digits)
+
+    @staticmethod
+    def abroad(digits: str) -> bool | None:
+        """Whether digits behind a plus sign are valid, which is the same everywhere; None if no country code leads."""
+        if len(digits) <= _LEAST_NSN:
+            return False
+        code, number = _leading_code(digits)
+        there = _main(code) if code else None
+        if there is None:
+            return None
+        return there._significant(code, number) is not None
+
+    def _significant(self, code: str, number: str) -> str | None:
+        """The national number in the digits behind a country code whose plan this is, if there is a valid one."""
+        if len(number) < _LEAST_NSN:
+            return None
+        shorter, _ = self._stripped(number)
+        # Too short, possible within an area only, or of an impossible length: then nothing was stripped.
+        if self._possible(shorter):
+            number = shorter
+        if not _LEAST_NSN <= len(number) <= _MOST_NSN or not _is_valid(code, number):
+            return None
+        return number
+
+    def _country(self, digits: str, plus: bool) -> tuple[str, str, bool]:
+        """The country code (empty: this region's own), the rest, and whether the number itself says the country."""
+        if plus:
+            if len(digits) <= _LEAST_NSN:
+                raise _NotANumberError
+            code, rest = _leading_code(digits)
+            if code:
+                return code, rest, _WRITTEN
+            # A plus in front of no country code: read once more, as if it were not there.
+            code, rest, written = self._country(digits, False)
+            if not code:
+                raise _NotANumberError
+            return code, rest, written
+        if not digits:
+            return "", "", _ASSUMED
+        abroad = self._abroad(digits)
+        if abroad is not None:
+            if len(abroad) <= _LEAST_NSN:
+                raise _NotANumberError
+            code, rest = _leading_code(abroad)
+            if not code:
+                raise _NotANumberError
+            return code, rest, _WRITTEN
+        if digits.startswith(self.code):
+            rest, _ = self._stripped(digits[len(self.code) :])
+            if (self._match(digits) is None and self._match(rest) is not None) or self._is_too_long(digits):
+                return self.code, rest, _WRITTEN
+        return "", "", _ASSUMED
+
+    def _abroad(self, digits: str) -> str | None:
+        """What follows the prefix for calls abroad, if there is one."""
+        found = self._idd(digits) if self._idd is not None else None
+        if found is None:
+            return None
+        rest = digits[found.end() :]
+        return None if rest[:1] == "0" else rest
+
+    def _stripped(self, number: str) -> tuple[str, bool]:
+        """Without the national prefix and a carrier's code, and whether something was taken away."""
+        if not number or self._prefix is None:
+            return number, False
+        found = self._prefix.match(number)
+        if found is None:
+            return number, False
+        if self._rule is None or found.re.groups == 0 or found.group(found.re.groups) is None:
+            shorter = number[found.end() :]
+        else:
+            shorter = self._prefix.sub(self._rule, number, count=1)
+        if self._match(number) is not None and self._match(shorter) is None:
+            return number, False
+        return shorter, True
+
+    def _possible(self, number: str) -> bool:
+        """Neither too short, nor of a length that no number has; too long will do."""
+        length = len(number)
+        if length in self._local:
+            return False
+        return length in self._lengths or length > self._lengths[-1]
+
+    def _is_too_long(self, number: str) -> bool:
+        return len(number) > self._lengths[-1] and len(number) not in self._local
+
+    def _has_needed_prefix(self, code: str, number: str, digits: str) -> bool:
+        there = _main_region(code)
+        if there is None:
+            return True
+        for form in there._formats:
+            if form.fits(number):
+                return not form.needs_prefix or there._stripped(digits)[1]
+        return True
+
+
+class _Format:
+    """A way of writing a national number; of the rules only whether it needs the national prefix."""
+
+    __slots__ = ("_leading", "_pattern", "needs_prefix")
+
+    def __init__(self, one: Any) -> None:
+        self._leading = re.compile(one.leading_digits_pattern[-1]).match if one.leading_digits_pattern else None
+        self._pattern = re.compile(one.pattern).fullmatch
+        rule = one.national_prefix_formatting_rule
+        self.needs_prefix = bool(
+            rule and not one.national_prefix_optional_when_formatting and not re.fullmatch(r"\(?\\1\)?", rule)
+        )
+
+    def fits(self, number: str) -> bool:
+        return (self._leading is None or self._leading(number) is not None) and self._pattern(number) is not None
+
+
+class _NotANumberError(Exception):
+    """The digits cannot be read as a number with a country."""
+
+
+def plan(region: str) -> Plan:
+    """The plan of a region such as `GB`. Raises KeyError for a region that libphonenumber does not have."""
+    found = _plan(region)
+    if found is None:
+        raise KeyError(region)
+    return found
+
+
+@cache
+def _plan(region: str) -> Plan | None:
+    from phonenumbers import PhoneMetadata
+
+    metadata = PhoneMetadata.metadata_for_region(region, None)
+    return None if metadata is None else Plan(metadata)
+
+
+@cache
+def _codes() -> dict[str, tuple[str, ...]]:
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
+    return {str(code): tuple(regions) for code, regions in COUNTRY_CODE_TO_REGION_CODE.items()}
+
+
+@cache
+def _main(code: str) -> Plan | None:
+    """The plan by which numbers of a country code are read; also of codes that no region has."""
+    from phonenumbers import PhoneMetadata
+
+    region = _codes()[code][0]
+    if region != "001":
+        return _plan(region)
+    metadata = PhoneMetadata.metadata_for_nongeo_region(int(code), None)
+    return None if metadata is None else Plan(metadata)
+
+
+@cache
+def _main_region(code: str) -> Plan | None:
+    region = _codes()[code][0]
+    return None if region == "001" else _plan(region)
+
+
+def _leading_code(digits: str) -> tuple[str, str]:
+    codes = _codes()
+    if digits[:1] != "0":
+        for length in range(1, min(len(digits), _LONGEST_COUNTRY_CODE) + 1):
+            if digits[:length] in codes:
+                return digits[:length], digits[length:]
+    return "", digits
+
+
+@cache
+def _regions(code: str) -> tuple[frozenset[int], tuple[Plan, ...], bool]:
+    """Of a country code: the lengths that its national numbers have, its regions' plans, and whether that is one."""
+    names = _codes()[code]
+    only = [_main(code)] if len(names) == 1 else [_plan(name) for name in names]
+    plans = tuple(one for one in only if one is not None)
+    return frozenset(length for one in plans for length in one.lengths), plans, len(names) == 1
+
+
+def _is_valid(code: str, number: str) -> bool:
+    lengths, plans, is_one = _regions(code)
+    if len(number) not in lengths:
+        return False
+    if is_one:
+        return plans[0].knows(number)
+    for one in plans:
+        if one.leading is not None:
+            if one.leading(number):
+                return one.knows(number)
+        elif one.knows(number):
+            return True
+    return False
+
+
+def _full(description: Any) -> Any:
+    pattern = None if description is None else description.national_number_pattern
+    return re.compile(pattern).fullmatch if pattern else _never
+
+
+def _never(_number: str) -> None:
+    return None
+
+
+def _types(metadata: Any) -> dict[int, list[Any]]:
+    """By length, what tells the kinds of number apart that may be that long."""
+    found: dict[int, list[Any]] = {}
+    kinds = [getattr(metadata, name) for name in _TYPES]
+    general = metadata.general_desc.possible_length
+    for kind in kinds:
+        if kind is None or not kind.national_number_pattern:
+            continue
+        for length in kind.possible_length or general or range(_LEAST_NSN, _MOST_NSN + 1):
+            if not general or length in general:
+                found.setdefault(length, []).append(_full(kind))
+    return found

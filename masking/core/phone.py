@@ -1,0 +1,282 @@
+"""Telephone numbers in text: the places that phonenumbers' PhoneNumberMatcher gives, found from tables.
+
+The matcher is asked for one region after another, and for each it reads the text and parses every candidate anew. Here
+candidates are found once for all regions, and what is digits and plain punctuation is settled by the numbering plans;
+anything else (extensions, letters, other digits) is left to the package itself. One difference is meant: the package
+gives up on a text after 65,535 candidates that are no numbers, this does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, Final
+
+from masking.core.numberplan import Plan, plan
+
+__all__ = ["Phones"]
+
+_VALID: Final = 1
+_MOST_PARSED: Final = 250  # characters; phonenumbers refuses longer ones
+_LEAD_REACH: Final = 10  # characters before the first digit that can belong to a candidate: twice a bracket or plus and 4
+_PLAIN: Final = re.compile(r"[-+ ./()\[\]0-9\u2010-\u2015\u00a0\u3000\uff08\uff09]+")
+_CORE: Final = re.compile(r"[+0-9].*[0-9]|[0-9]", re.S)
+_NOT_DIGITS: Final = re.compile("[^0-9]+")
+_DIGIT: Final = re.compile(r"\d")
+_BRACKET: Final = re.compile(r"[()\[\]\uff08\uff09\uff3b\uff3d]")
+_PARTING: Final = re.compile(r"[/.(\s\u2012-\u2015\uff0d]|-\s|\s-")
+
+_Try = tuple[int, int, bool, str | None]
+"""Start and end in the text, whether a plus sign leads, and the digits; None where the package must parse it."""
+
+
+class Phones:
+    """Finds the telephone numbers of some regions (ISO 3166-1 alpha-2), each as phonenumbers' leniency VALID does.
+
+    Raises KeyError for a region that libphonenumber does not have.
+    """
+
+    __slots__ = ("_by_length", "_plans")
+
+    def __init__(self, regions: Sequence[str]) -> None:
+        self._plans = [(region, plan(region)) for region in regions]
+        self._by_length: dict[int, list[int]] = {}
+
+    @property
+    def least(self) -> int:
+        """No number without a plus sign has fewer digits than this."""
+        return min(one.least for _, one in self._plans)
+
+    def needed(self) -> str:
+        """A pattern for RE2 on UTF-8 that matches in every text with ASCII digits only in which anything is found.
+
+        Digits enough for a number with the punctuation that a number may have, a plus sign before a digit, or a label
+        of an extension, whose letters can count as digits.
+        """
+        between = f"[{_escaped(_matcher()._VALID_PUNCTUATION)}]{{0,4}}"
+        digits = f"[0-9](?:{between}[0-9]){{{max(self.least, 1) - 1}}}"
+        return f"{digits}|[+\\x{{ff0b}}][^0-9]{{0,10}}[0-9]|(?i:[0-9][ \\x{{a0}}\\t,x]*(?:xt|ext|int|anexo))"
+
+    def find(self, text: str) -> set[tuple[int, int]]:
+        """Start and end of every number that is valid in one of the regions, or says its country itself."""
+        reader = _Reader(text, self.least)
+        found: set[tuple[int, int]] = set()
+        every = range(len(self._plans))
+        at = 0
+        while (candidate := reader.candidate(at)) is not None:
+            at = candidate.end
+            waiting: Sequence[int] = every
+            for tried in candidate.tries():
+                accepting = self._accepting(text, tried, waiting)
+                if not accepting:
+                    continue
+                found.add(tried[:2])
+                waiting = [index for index in waiting if index not in accepting]
+                if tried[1] != at:
+                    # The package goes on right behind what it found, so these regions now see other candidates.
+                    for index in accepting:
+                        self._rest(reader, index, tried[1], found)
+                    every = [index for index in every if index not in accepting]
+                if not waiting:
+                    break
+            if not every:
+                break
+        return found
+
+    def _rest(self, reader: _Reader, index: int, at: int, found: set[tuple[int, int]]) -> None:
+        """What one region finds from `at` on."""
+        while (candidate := reader.candidate(at)) is not None:
+            at = candidate.end
+            for tried in candidate.tries():
+                if self._accepting(reader.text, tried, (index,)):
+                    found.add(tried[:2])
+                    at = tried[1]
+                    break
+
+    def _accepting(self, text: str, tried: _Try, among: Sequence[int]) -> Sequence[int]:
+        """Which of the regions take it for a number."""
+        start, end, plus, digits = tried
+        plans = self._plans
+        if digits is None:
+            candidate = text[start:end]
+            return [index for index in among if _is_number(candidate, plans[index][0])]
+        if plus:
+            if not among:
+                return ()
+            known = plans[among[0]][1].abroad(digits)
+            if known is not None:
+                return among if known else ()
+            return [index for index in among if plans[index][1].accepts(digits, plus=True)]
+        length = len(digits)
+        able = self._by_length.get(length)
+        if able is None:
+            able = self._by_length[length] = [i for i, (_, one) in enumerate(plans) if one.least <= length]
+        return [index for index in able if index in among and plans[index][1].accepts(digits, plus=False)]
+
+
+def _escaped(characters: str) -> str:
+    """A character class's inside for RE2, from one for `re`."""
+    return "".join(one if one in "-\\[]" else f"\\x{{{ord(one):x}}}" for one in characters)
+
+
+def _is_number(candidate: str, region: str) -> bool:
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(candidate, region, keep_raw_input=True)
+        return bool(_matcher()._verify(_VALID, number, candidate, None))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+class _Reader:
+    """The candidates of one text, each read once however many regions ask."""
+
+    __slots__ = ("_known", "_least", "text")
+
+    def __init__(self, text: str, least: int) -> None:
+        self.text = text
+        self._least = least
+        self._known: dict[int, _Candidate | None] = {}
+
+    def candidate(self, at: int) -> _Candidate | None:
+        """The first candidate that begins at `at` or later."""
+        if at not in self._known:
+            self._known[at] = self._next(at)
+        return self._known[at]
+
+    def _next(self, at: int) -> _Candidate | None:
+        matcher = _matcher()
+        text = self.text
+        while (digit := _DIGIT.search(text, at)) is not None:
+            # Nothing begins earlier, for a candidate has only brackets, signs and punctuation before its first digit.
+            match = matcher._PATTERN.search(text, max(at, digit.start() - _LEAD_REACH))
+            if match is None:
+                return None
+            start, end = match.span()
+            candidate = match.group()
+            second = matcher._SECOND_NUMBER_START_PATTERN.search(candidate)
+            if second is not None:
+                end = start + second.start()
+                candidate = text[start:end]
+            if self._is_long_enough(candidate):
+                return _Candidate(text, start, end)
+            at = end
+        return None
+
+    def _is_long_enough(self, candidate: str) -> bool:
+        """Whether the candidate, or a part of it, has digits enough for a number; with a plus sign any may do."""
+        if "+" in candidate or "\uff0b" in candidate:
+            return True
+        if len(candidate) < self._least:
+            return False
+        return _PLAIN.fullmatch(candidate) is None or len(_NOT_DIGITS.sub("", candidate)) >= self._least
+
+
+class _Candidate:
+    """A stretch that may be a number, or hold one; `tries` says what to try, in the package's order."""
+
+    __slots__ = ("_made", "_more", "_text", "end", "start")
+
+    def __init__(self, text: str, start: int, end: int) -> None:
+        self.start = start
+        self.end = end
+        self._text = text
+        self._made: list[_Try] = []
+        self._more: Iterator[_Try] | None = self._make()
+
+    def tries(self) -> Iterator[_Try]:
+        """Made once, when first asked for: most regions refuse, and ask for all of them."""
+        yield from self._made
+        while self._more is not None:
+            made = next(self._more, None)
+            if made is None:
+                self._more = None
+                return
+            self._made.append(made)
+            yield made
+
+    def _make(self) -> Iterator[_Try]:
+        matcher = _matcher()
+        candidate = self._text[self.start : self.end]
+        if "/" in candidate and matcher._SLASH_SEPARATED_DATES.search(candidate):
+            return
+        if (
+            " " in candidate
+            and matcher._TIME_STAMPS.search(candidate)
+            and matcher._TIME_STAMPS_SUFFIX.match(self._text[self.end : self.end + 3])
+        ):
+            return
+        whole = self._try(candidate, self.start)
+        if whole is not None:
+            yield whole
+        if _PARTING.search(candidate) is None:
+            return
+        for parting in matcher._INNER_MATCHES:
+            match = parting.search(candidate)
+            is_first = True
+            while match is not None:
+                if is_first:
+                    is_first = False
+                    inner = self._try(self._trimmed(candidate[: match.start()]), self.start)
+                    if inner is not None:
+                        yield inner
+                inner = self._try(self._trimmed(match.group(1)), self.start + match.start(1))
+                if inner is not None:
+                    yield inner
+                match = parting.search(candidate, match.start() + 1)
+
+    @staticmethod
+    def _trimmed(group: str) -> str:
+        if group and group[-1] in "0123456789":
+            return group
+        unwanted = _matcher()._UNWANTED_END_CHAR_PATTERN.search(group)
+        return group[: unwanted.start()] if unwanted is not None else group
+
+    def _try(self, candidate: str, start: int) -> _Try | None:
+        """What to ask the plans, or None where the answer is no in every region."""
+        matcher = _matcher()
+        end = start + len(candidate)
+        if len(candidate) > _MOST_PARSED or len(candidate) < 2:
+            return None
+        if _BRACKET.search(candidate) is not None and (
+            matcher._MATCHING_BRACKETS.fullmatch(candidate) is None or matcher._PUB_PAGES.search(candidate)
+        ):
+            return None
+        text = self._text
+        if start > 0 and candidate[0] not in "+(" and not matcher._LEAD_PATTERN.match(candidate) and _joins(text[start - 1]):
+            return None
+        if end < len(text) and _joins(text[end]):
+            return None
+        if _PLAIN.fullmatch(candidate) is None:
+            return start, end, False, None
+        core = _CORE.search(candidate)
+        if core is None:
+            return None
+        number = core.group()
+        plus = number[0] == "+"
+        body = number.lstrip("+") if plus else number
+        if "+" in body:
+            return start, end, False, None
+        digits = _NOT_DIGITS.sub("", body)
+        if len(digits) < 3 and (plus or len(number) != 2):
+            return None
+        return start, end, plus, digits
+
+
+@cache
+def _joins(character: str) -> bool:
+    """Whether a character right beside a candidate makes it part of something else: a Latin letter, %, a currency."""
+    if character.isascii():
+        return character.isalpha() or character in "%$"
+    rules = _matcher().PhoneNumberMatcher
+    return bool(rules._is_latin_letter(character) or rules._is_invalid_punctuation_symbol(character))
+
+
+@cache
+def _matcher() -> Any:
+    # Its patterns are not public, and have kept their names for a decade; the tests say so when that ends.
+    from phonenumbers import phonenumbermatcher
+
+    return phonenumbermatcher

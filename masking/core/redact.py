@@ -1,0 +1,294 @@
+"""Redacts new personal data in a text that is still being written.
+
+The automaton says from where on a pattern could still match; everything before that place is settled. Where patterns
+may have matched, they are run on what is not yet said, with what was said before as context, and findings that reach
+into what is still open wait with it. So every finding is decided by the same text, however it was cut:
+
+    text so far     said, settled | waiting, settled now | waiting, open
+                                  ^ nothing reaches over either mark ^
+
+Of a finding, what is redacted begins at its first character that identifies (neither Han nor a blank), so that Chinese
+prose never waits: of 京A12345 the province stays, of an address in Chinese what stands before its first number.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from masking.core.automaton import Automaton, State, identifies, width
+from masking.core.context import Context
+from masking.core.finding import Finding, resolve
+from masking.core.pattern import Gate, Pattern
+from masking.core.rule import Category, PatternSource, Rule
+from masking.core.terms import normal
+from masking.core.streamview import StreamView
+
+__all__ = ["Edit", "Plan", "Redactor", "mark"]
+
+Edit = tuple[int, str | None]
+"""How many characters of the text are dealt with, and what stands in their place (None: themselves)."""
+
+_LONGEST_CONTEXT: Final = 512
+_LONG: Final = 512  # characters from which a whole text goes through the gate
+_SLACK: Final = 2  # characters that a boundary may look at
+
+
+def mark(entity: str) -> str:
+    """What stands in the place of a new value: its entity, without a number, so that nothing ever restores it."""
+    return f"<{entity}>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A match in a text that is not settled, in characters of that text; `end` is that of the whole match."""
+
+    finding: Finding
+    order: int
+    rule: int
+    pattern: int
+    end: int
+    values: tuple[str, str]
+
+
+class _End(str):
+    """Stands in the trail where a match of a pattern ended, and is empty as text."""
+
+    __slots__ = ("pattern",)
+
+    def __new__(cls, pattern: int) -> _End:
+        made = super().__new__(cls)
+        made.pattern = pattern
+        return made
+
+    pattern: int
+
+
+class Plan:
+    """Which rules of a category look at answers, made ready once and shared by all streams."""
+
+    def __init__(self, category: Category) -> None:
+        self.rules: list[tuple[int, Rule, PatternSource, Context | None]] = []
+        self.patterns: list[list[tuple[int, Pattern]]] = []
+        parts: list[tuple[int, str, str, str]] = []
+        self.lookback = 0
+        for order, rule in enumerate(category.rules):
+            source, context = rule.source, rule.context
+            if rule.answer != "redact" or not isinstance(source, PatternSource):
+                continue
+            if context is not None and context.side == "after":
+                if context.required:
+                    continue  # what follows is not written yet
+                context = None
+            elif context is not None:
+                context = _before(context)
+                self.lookback = max(self.lookback, context.within + max(map(len, context.words)))
+            index = len(self.rules)
+            self.rules.append((order, rule, source, context))
+            self.patterns.append([(len(parts) + number, pattern) for number, pattern in enumerate(source.patterns)])
+            for pattern in source.patterns:
+                parts.append((index, pattern.source, pattern.before, pattern.after))
+                if "(?P<value>" in pattern.source or not pattern.source.isascii():
+                    self.lookback = max(self.lookback, min(width(pattern.source), _LONGEST_CONTEXT))
+        self.lookback += _SLACK
+        self.automaton = Automaton(parts)
+        self._owners = [index for index, *_ in parts]
+        self._gate = Gate([pattern for patterns in self.patterns for _, pattern in patterns])
+
+    def candidates(
+        self, before: str, text: str, touched: Collection[int], ends: dict[int, int]
+    ) -> Iterator[_Candidate]:
+        """What the rules `touched` find in `text`, with `before` as context; `ends` says up to where in `before + text`
+        a pattern has matched already."""
+        size = len(before)
+        whole = before + text
+        view = StreamView(whole)
+        for index in sorted(touched):
+            order, rule, source, context = self.rules[index]
+            accept = source.accepts if source.checks else None
+            for number, pattern in self.patterns[index]:
+                begin = view.seen_from(ends.get(number, 0))
+                for _, end, start, stop in pattern.matches(view, accept, begin):
+                    if rule.allow and normal(view.text[start:stop]) in rule.allow:
+                        continue
+                    score = rule.score
+                    if context is not None and context.near(view, start, stop) is not None:
+                        score = score if context.score is None else context.score
+                    elif context is not None and context.required:
+                        continue
+                    begun, last = view.original(start, stop)
+                    first = begun
+                    while first < last and not identifies(whole[first]):
+                        first += 1
+                    if size <= first < last:
+                        finding = Finding(first - size, last - size, rule.entity, score, rule.id, source.proves)
+                        after = view.original(end - 1, end)[1] - size
+                        values = (whole[first:last], whole[begun:last])
+                        yield _Candidate(finding, order, index, number, after, values)
+
+
+    def findings(self, text: str) -> list[Finding]:
+        """What an answer that is `text` would be redacted by, the whole of it known."""
+        touched = self.touched(text)
+        if not touched:
+            return []
+        candidates = self.candidates("", text, touched, {})
+        return resolve(((one.finding, one.order) for one in candidates), text)
+
+
+    def touched(self, text: str) -> frozenset[int]:
+        """The rules whose patterns may match in `text`, and no others if it is short."""
+        if len(text) <= _LONG:
+            return self.automaton.move(self.automaton.idle, text).touched
+        return frozenset(self._owners[index] for index in self._gate.open_for(StreamView(text)))
+
+
+def _before(context: Context) -> Context:
+    return Context(context.words, context.within, "before", required=context.required, score=context.score)
+
+
+class Redactor:
+    """One lane's reader: `take` text as it comes, and it says what became of it, in order.
+
+    `held` is what waits, `state` and `starts` where the automaton is and where in `held` its groups began, `touched`
+    the rules that may have matched in `held`, `trail` what was said last.
+    """
+
+    __slots__ = ("_plan", "held", "own", "starts", "state", "touched", "trail")
+
+    def __init__(self, plan: Plan, own: Collection[str]) -> None:
+        """`own` are values that are kept in clear: those of the session."""
+        self._plan = plan
+        self.own = own
+        self.held = ""
+        self.state: State = plan.automaton.idle
+        self.starts: tuple[int, ...] = ()
+        self.touched: frozenset[int] = frozenset()
+        self.trail: deque[str] = deque(maxlen=plan.lookback + 16)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing may have matched in what waits, and the automaton began where it begins."""
+        return not self.touched and self.starts in ((), (0,)) and bool(self.starts) == bool(self.held)
+
+    def take(self, text: str, *, last: bool = False, known: bool = False) -> list[Edit]:
+        """What may be said now that `text` has come; with `last`, all of it, and what follows begins afresh.
+
+        `known` says that the text is a whole piece in which no placeholder begins: its move is worth remembering.
+        """
+        if last and len(text) > _LONG:
+            return self._whole(self.held + text)
+        automaton = self._plan.automaton
+        waiting = len(self.held)
+        pending = self.held + text
+        before, was_settled = self.state, self.settled
+        move = automaton.move(before, text)
+        state = move.state
+        starts = tuple(self.starts[number] if number >= 0 else waiting - 1 - number for number in move.kept)
+        touched = self.touched | move.touched
+        hold = starts[0] if starts else len(pending)
+        if len(pending) - hold > state.bound:
+            state, starts = self._again(pending, len(pending) - state.bound)
+            hold = starts[0] if starts else len(pending)
+        elif was_settled and known:
+            automaton.remember(before, text, move)
+        if last:
+            hold = len(pending)
+        self.held, self.state = pending, state
+        if hold == 0:
+            edits: list[Edit] = []
+            reach = 0
+        elif touched:
+            edits, reach, touched = self._settle(pending, hold, touched)
+        else:
+            edits, reach = [(hold, None)], hold
+            self._trail(pending[:hold])
+        if last:
+            self.afresh()
+        else:
+            self.held = pending[reach:]
+            self.starts = tuple(start - reach for start in starts)
+            self.touched = touched
+        return edits
+
+    def _whole(self, pending: str) -> list[Edit]:
+        """All of a long text whose end is known: the patterns' own gate is quicker than the automaton."""
+        touched = self._plan.touched(pending)
+        edits: list[Edit] = [(len(pending), None)]
+        if touched or self.touched:
+            edits, _, _ = self._settle(pending, len(pending), touched | self.touched)
+        self.afresh()
+        return edits
+
+    def resume(self, state: State, held: str) -> None:
+        """Go on from where known moves led: one group at most, which begins where `held` begins."""
+        self.state, self.held = state, held
+        self.starts = (0,) if state.groups else ()
+
+    def afresh(self) -> None:
+        """What follows has nothing to do with what came."""
+        self.held = ""
+        self.state, self.starts, self.touched = self._plan.automaton.idle, (), frozenset()
+        self.trail.clear()
+
+    def _again(self, pending: str, start: int) -> tuple[State, tuple[int, ...]]:
+        """Read from `start` on again: what began before is longer than any match of its rule can be."""
+        automaton = self._plan.automaton
+        move = automaton.move(automaton.after(pending[start - 1]), pending[start:])
+        return move.state, tuple(start - 1 - number for number in move.kept)
+
+    def _settle(self, pending: str, hold: int, touched: frozenset[int]) -> tuple[list[Edit], int, frozenset[int]]:
+        """Decide what ends before everything that is still open; returns what is said, up to where, and the rest."""
+        before, ends = self._context()
+        candidates = list(self._plan.candidates(before, pending, touched, ends))
+        reach = _reach(candidates, hold)
+        decided = [one for one in candidates if one.end <= reach]
+        values = {one.finding: one.values for one in decided}
+        edits: list[Edit] = []
+        at = 0
+        for finding in resolve(((one.finding, one.order) for one in decided), pending):
+            if any(value in self.own for value in values.get(finding, (pending[finding.start : finding.end],))):
+                continue
+            if finding.start > at:
+                edits.append((finding.start - at, None))
+            edits.append((finding.end - finding.start, mark(finding.entity)))
+            at = finding.end
+        if reach > at:
+            edits.append((reach - at, None))
+        said = 0
+        for end, pattern in sorted((one.end, one.pattern) for one in decided):
+            self._trail(pending[said:end])
+            self.trail.append(_End(pattern))
+            said = end
+        self._trail(pending[said:reach])
+        waiting = frozenset(one.rule for one in candidates if one.end > reach)
+        return edits, reach, (touched & self.state.rules) | waiting if reach < len(pending) else frozenset()
+
+    def _trail(self, said: str) -> None:
+        if said:
+            self.trail.append(said)
+
+    def _context(self) -> tuple[str, dict[int, int]]:
+        """What was said last, and where in it patterns have matched to."""
+        said = "".join(self.trail)
+        drop = max(0, len(said) - self._plan.lookback)
+        size = -drop
+        ends: dict[int, int] = {}
+        for piece in self.trail:
+            if isinstance(piece, _End) and size > 0:
+                ends[piece.pattern] = size
+            size += len(piece)
+        return said[drop:], ends
+
+
+def _reach(candidates: Sequence[_Candidate], hold: int) -> int:
+    """The last place up to `hold` that no match reaches over."""
+    moved = True
+    while moved:
+        moved = False
+        for one in candidates:
+            if one.finding.start < hold < one.end:
+                hold, moved = one.finding.start, True
+    return hold

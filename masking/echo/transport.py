@@ -1,0 +1,45 @@
+"""The stand-in behind httpx."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+
+from masking.echo.routes import reply
+
+__all__ = ["EchoTransport"]
+
+
+class EchoTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """The model behind httpx, sync and async; `requests` keeps the body of every request it was sent, in order, and
+    `targets` its path with the query."""
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+        self.targets: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._respond(request, request.read())
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self._respond(request, await request.aread())
+
+    def _respond(self, request: httpx.Request, body: bytes) -> httpx.Response:
+        target = request.url.raw_path.decode("ascii")
+        self.requests.append(body)
+        self.targets.append(target)
+        made = reply(request.method, target, dict(request.headers.items()), body)
+        return httpx.Response(made.status, headers={"content-type": made.content_type}, stream=_Chunks(made.chunks))
+
+
+class _Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
+    def __init__(self, chunks: tuple[bytes, ...]) -> None:
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._chunks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            yield chunk

@@ -1,0 +1,177 @@
+"""Presidio's recognisers run together: one gate for all, then only what can match, with Presidio's findings.
+
+"Presidio's findings" are those of the recogniser alone in an AnalyzerEngine with a NoOpNlpEngine, no threshold and no
+context given: patterns in their order, scores set by Presidio's own validators, duplicates removed as the engine
+removes them. The engine's context words need lemmas, which a NoOpNlpEngine does not make, so they raise no score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from masking.core.entity import Entity
+from masking.core.errors import UnmaskableError
+from masking.presidio.gate import Gate
+from masking.presidio.image import image
+from masking.presidio.matched import TIMEOUT, Matched, any_of, matches
+
+__all__ = ["Bank", "Grouped", "Patterned", "Runner", "without_duplicates"]
+
+Span = tuple[int, int, float]
+"""Start, end, score."""
+
+_MANY: Final = 3  # patterns, from which on one pass that asks for any of them pays
+_NOT_YET: Final = object()
+
+
+class Runner:
+    """A recogniser made ready: its `find` gives (entity, start, end, score) without duplicates."""
+
+    patterns: Sequence[tuple[str, int]] = ()
+    """What must match somewhere for anything to be found, for the gate; none means that it always runs."""
+
+    def find(self, text: str, seen: bytes | None, open_: Sequence[int]) -> Sequence[Entity]:
+        """`seen` is the text's image, None for an odd text; `open_` are the numbers of its own patterns to run."""
+        raise NotImplementedError
+
+
+class Bank:
+    """Several recognisers for the same texts; shared between threads."""
+
+    __slots__ = ("_always", "_gate", "_owners", "_runners", "_starts")
+
+    def __init__(self, runners: Sequence[Runner]) -> None:
+        self._runners = list(runners)
+        self._owners: list[int] = []
+        self._starts: list[int] = []
+        patterns: list[tuple[str, int]] = []
+        for index, runner in enumerate(self._runners):
+            self._starts.append(len(patterns))
+            self._owners += [index] * len(runner.patterns)
+            patterns += runner.patterns
+        self._always = [index for index, runner in enumerate(self._runners) if not runner.patterns]
+        self._gate = Gate(patterns) if patterns else None
+
+    def find(self, text: str) -> list[tuple[int, Entity]]:
+        """Everything found, each with the number of its recogniser."""
+        found: list[tuple[int, Entity]] = []
+        if self._gate is not None:
+            opened, is_image = self._gate.open_for(text)
+            if opened:
+                self._run(text, opened, is_image, found)
+        for index in self._always:
+            found += [(index, one) for one in self._runners[index].find(text, None, ())]
+        return found
+
+    def _run(self, text: str, opened: Sequence[int], is_image: bool, found: list[tuple[int, Entity]]) -> None:
+        seen = image(text) if is_image else None
+        owners, starts, runners = self._owners, self._starts, self._runners
+        position, end = 0, len(opened)
+        while position < end:
+            owner = owners[opened[position]]
+            start = starts[owner]
+            mine = []
+            while position < end and owners[opened[position]] == owner:
+                mine.append(opened[position] - start)
+                position += 1
+            found += [(owner, one) for one in runners[owner].find(text, seen, mine)]
+
+
+class Patterned(Runner):
+    """A PatternRecognizer of Presidio's, or of a user's own, whose way of matching is Presidio's."""
+
+    def __init__(self, recogniser: Any, *, validate: Callable[[str], bool | None] | None = None) -> None:
+        from presidio_analyzer import PatternRecognizer
+
+        made = type(recogniser)
+        flags = int(recogniser.global_regex_flags)
+        self.patterns = tuple((one.regex, flags) for one in recogniser.patterns)
+        self._name = recogniser.name
+        self._entity = recogniser.supported_entities[0]
+        self._parts = [Matched(one.regex, flags, one.score) for one in recogniser.patterns]
+        self._any: Any = _NOT_YET
+        self._validate: Callable[[str], bool | None] | None = validate
+        if validate is None and made.validate_result is not PatternRecognizer.validate_result:
+            self._validate = recogniser.validate_result
+        self._invalidate: Callable[[str], bool | None] | None = None
+        if made.invalidate_result is not PatternRecognizer.invalidate_result:
+            self._invalidate = recogniser.invalidate_result
+
+    def find(self, text: str, seen: bytes | None, open_: Sequence[int]) -> Sequence[Entity]:
+        if len(open_) >= _MANY and seen is not None and self._cannot_match(seen):
+            return ()
+        found: list[Span] = []
+        parts = self._parts
+        try:
+            for number in open_:
+                part = parts[number]
+                spans = part.spans(text, seen)
+                if spans:
+                    self._judge(part.score, text, spans, found)
+        except TimeoutError:
+            raise UnmaskableError(f"Presidio's {self._name} took more than {TIMEOUT} seconds on one text") from None
+        except Exception as error:  # noqa: BLE001 - a validator may raise anything, and its message may hold the value
+            raise UnmaskableError(f"Presidio's {self._name} failed with {type(error).__name__}") from None
+        if not found:
+            return ()
+        entity = self._entity
+        return [Entity(start, end, entity, score) for start, end, score in without_duplicates(found)]
+
+    def _cannot_match(self, seen: bytes) -> bool:
+        if self._any is _NOT_YET:
+            self._any = any_of(self._parts)
+        return self._any is not None and not matches(self._any, seen)
+
+    def _judge(self, score: float, text: str, spans: Sequence[tuple[int, int]], found: list[Span]) -> None:
+        validate, invalidate = self._validate, self._invalidate
+        for start, end in spans:
+            given = score
+            if validate is not None:
+                valid = validate(text[start:end])
+                if valid is not None:
+                    if not valid:
+                        continue
+                    given = 1.0
+            if invalidate is not None and invalidate(text[start:end]):
+                continue
+            if given > 0:
+                found.append((start, end, given))
+
+
+class Grouped(Patterned):
+    """Presidio's IbanRecognizer, which offers its validator the match up to its last group, then up to the one before."""
+
+    def find(self, text: str, seen: bytes | None, open_: Sequence[int]) -> Sequence[Entity]:
+        validate = self._validate
+        assert validate is not None
+        found: list[Span] = []
+        for part in self._parts:
+            for match in part.matches(text, seen):
+                start = match.start()
+                for group in range(len(match.groups()), 0, -1):
+                    end = match.end(group) if match.end(group) > 0 else match.end()
+                    if start >= end:
+                        continue
+                    valid = validate(text[start:end])
+                    given = part.score if valid is None else 1.0 if valid else 0.0
+                    if given > 0:
+                        found.append((start, end, given))
+                        break
+        return [Entity(start, end, self._entity, score) for start, end, score in without_duplicates(found)]
+
+
+def without_duplicates(spans: list[Span]) -> list[Span]:
+    """Without those that another of at least their score contains; by score, start and length, as Presidio has them."""
+    if len(spans) < 2:
+        return spans
+    kept: list[Span] = []
+    active: list[Span] = []
+    for one in sorted(set(spans), key=lambda span: (span[0], -span[1], -span[2])):
+        start, end, score = one
+        active = [other for other in active if other[1] >= start]
+        if not any(end <= other[1] and score <= other[2] for other in active):
+            kept.append(one)
+            active.append(one)
+    kept.sort(key=lambda span: (-span[2], span[0], span[0] - span[1]))
+    return kept

@@ -1,0 +1,144 @@
+"""Proves in one pass over a text that most of Presidio's patterns match nowhere in it.
+
+One RE2 set for all recognisers' patterns would learn a state for every combination of patterns met so far, and slow
+down on unseen texts. So the set holds a few coarse triggers only, such as six digits in a row, and a pattern is opened
+when all triggers that its matches cannot do without were met. That they cannot is worked out here, from the shapes
+that a match can have; a pattern that no trigger serves gets one of its own, and one without shapes is always open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from math import log
+from typing import Any, Final
+
+from masking.presidio.image import odd_pattern
+from masking.presidio.linear import Run, Shape, byte_class, shapes
+
+__all__ = ["READY", "Gate"]
+
+READY: Final = -1
+"""In place of a pattern's flags: this is no pattern of Presidio's but the trigger itself, for RE2 on UTF-8."""
+
+_FLAGS: Final = 24  # re.M | re.S, which is how shapes reads a pattern
+_TRIGGERS: Final = (
+    "[0-9]{5}",
+    "[0-9]{7}",
+    "[0-9]{9}",
+    r"[0-9]{2,4}[ ./\-][0-9]{2}",
+    r"[0-9]{3}[ .\-]?[0-9]{3}|[0-9]{4}",
+    r"[A-Za-z][0-9]{3}|[0-9]{3}[A-Za-z]|[0-9][A-Za-z][0-9]|[A-Za-z][0-9][A-Za-z]",
+    r"[A-Za-z]{1,3}[ \-]?[0-9]{2}|[0-9]{2}[ \-]?[A-Za-z]{2}",
+    r"[0-9][/.\-](?:[0-9]|[A-Za-z]{3})|[A-Za-z]{3}-[0-9]{2}",
+    "@",
+    r"[A-Za-z0-9\-.][.][A-Za-z]{2}",
+    r"[0-9][.][0-9]{1,3}[.][0-9]|::|:[0-9A-Fa-f]{1,4}:|[0-9A-Fa-f]:[0-9A-Fa-f]",
+    r"[A-Za-z]{2}[0-9]{2}[ \-]?[A-Za-z0-9]{4}",
+    "[A-Za-z0-9]{16}",
+    r"[0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}[.][0-9A-Fa-f]{4}",
+)
+_LONGEST_RUN: Final = 6
+_DIGITS: Final = frozenset(b"0123456789")
+_LETTERS: Final = frozenset(range(0x41, 0x5B)) | frozenset(range(0x61, 0x7B))
+_COARSE: Final = (_DIGITS, _LETTERS, _DIGITS | _LETTERS)
+_MEMORY: Final = 32 << 20  # bytes; when the automaton outgrows it, RE2 starts its cache again
+
+
+class Gate:
+    """Says which of the patterns given as (pattern, flags) may match a text.
+
+    The numbers are those of the sequence.
+    """
+
+    __slots__ = ("_known", "_needs", "_set", "_triggers")
+
+    def __init__(self, patterns: Sequence[tuple[str, int]]) -> None:
+        found = [() if flags == READY else shapes(pattern, flags) for pattern, flags in patterns]
+        served = [{name for name in _TRIGGERS if _serves(_alternatives(name), of)} if of else set() for of in found]
+        own = [{_own(of)} if of and not names else set[str]() for of, names in zip(found, served, strict=True)]
+        for names, (pattern, flags) in zip(own, patterns, strict=True):
+            if flags == READY:
+                names.add(pattern)
+        needs = [names | more for names, more in zip(served, own, strict=True)]
+        self._triggers = sorted(set().union(*needs))
+        at = {name: 1 << index for index, name in enumerate(self._triggers)}
+        self._needs = [sum(at[name] for name in names) for names in needs]
+        self._known: dict[int, tuple[int, ...]] = {}
+        self._set: Any = None
+        try:
+            import re2
+        except ImportError:  # no wheel for this platform: everything is open, and every text is run as Presidio does
+            return
+        options = re2.Options()
+        options.max_mem = _MEMORY
+        options.log_errors = False
+        self._set = re2.Set.SearchSet(options)
+        for trigger in (*self._triggers, odd_pattern(), ""):
+            # The last matches everything, so an answer without it tells of an automaton that ran out of memory.
+            self._set.Add(trigger)
+        self._set.Compile()
+
+    def open_for(self, text: str) -> tuple[Sequence[int], bool]:
+        """The patterns worth running on a text, and whether it may be run on its image."""
+        if self._set is None:
+            return range(len(self._needs)), False
+        met = self._set.Match(text.encode("utf-8", "surrogatepass"))
+        everything = len(self._triggers) + 1
+        if len(met) == 1 and met[0] == everything:
+            return self._open(0), True
+        odd = everything - 1
+        if odd in met or everything not in met:
+            return range(len(self._needs)), False
+        mask = 0
+        for index in met:
+            if index < odd:
+                mask |= 1 << index
+        return self._open(mask), True
+
+    def _open(self, mask: int) -> tuple[int, ...]:
+        known = self._known.get(mask)
+        if known is None:
+            known = self._known[mask] = tuple(i for i, need in enumerate(self._needs) if need & mask == need)
+        return known
+
+
+@cache
+def _alternatives(trigger: str) -> tuple[Run, ...]:
+    return tuple(shape[0] for shape in shapes(trigger, _FLAGS))
+
+
+def _serves(alternatives: Sequence[Run], of: Sequence[Shape]) -> bool:
+    """Whether every shape contains one of the alternatives."""
+    return all(any(_contains(run, one) for run in shape for one in alternatives) for shape in of)
+
+
+def _contains(run: Run, part: Run) -> bool:
+    for start in range(len(run) - len(part) + 1):
+        if all(run[start + offset] <= allowed for offset, allowed in enumerate(part)):
+            return True
+    return False
+
+
+def _own(of: Sequence[Shape]) -> str:
+    """A trigger from the rarest stretch of each shape, with coarse classes so that few remain."""
+    chosen = dict.fromkeys(_rarest(shape) for shape in of)
+    kept = [one for one in chosen if not any(other != one and _contains(one, other) for other in chosen)]
+    return "|".join("".join(byte_class(cell) for cell in run) for run in kept)
+
+
+def _rarest(shape: Shape) -> Run:
+    stretches = [
+        tuple(_coarse(cell) for cell in run[start : start + _LONGEST_RUN])
+        for run in shape
+        for start in range(max(1, len(run) - _LONGEST_RUN + 1))
+    ]
+    return min(stretches, key=lambda run: sum(log(len(cell) / 128) for cell in run))
+
+
+def _coarse(cell: frozenset[int]) -> frozenset[int]:
+    if len(cell) > 2:
+        for wide in _COARSE:
+            if cell <= wide:
+                return wide
+    return cell

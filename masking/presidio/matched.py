@@ -1,0 +1,145 @@
+"""One pattern of Presidio's, run where it can match: by RE2 alone, by `regex` at places that RE2 gives, or by `regex`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from masking.presidio.linear import linear
+
+__all__ = ["TIMEOUT", "Matched", "any_of", "matches"]
+
+TIMEOUT: Final = 60
+"""Seconds that one pattern may take on one text, as in Presidio."""
+
+_MEMORY: Final = 32 << 20  # bytes for one pattern's automaton
+_LONGEST_UNION: Final = 6000  # characters
+
+
+class Matched:
+    """One pattern and its score; compiled when it first runs."""
+
+    __slots__ = ("_again", "_anchor", "_exact", "_flags", "_group", "_needed", "_ready", "_regex", "_source", "score")
+
+    def __init__(self, source: str, flags: int, score: float) -> None:
+        self.score = score
+        self._source = source
+        self._flags = flags
+        self._ready = False
+        self._group = 0
+        self._regex: Any = None
+        self._exact: Any = None
+        self._again: Any = None
+        self._needed: Any = None
+        self._anchor: Any = None
+
+    @property
+    def needed(self) -> str | None:
+        """A pattern for RE2 that matches wherever this one does, and perhaps elsewhere."""
+        return linear(self._source, self._flags).needed
+
+    def spans(self, text: str, seen: bytes | None) -> Sequence[tuple[int, int]]:
+        """Where Presidio's `finditer` finds it and finds more than nothing; `seen` is the text's image, if it has one."""
+        if not self._ready:
+            self._compile()
+        if seen is None or self._exact is None:
+            return [match.span() for match in self.matches(text, seen) if match.end() > match.start()]
+        anchor, group, size = self._anchor, self._group, len(seen)
+        start, end = self._exact(anchor, seen, 0, size)[group]
+        if start < 0:
+            return ()
+        found = []
+        # Where a neighbour before the match is consumed, that may be the last character of the match before it.
+        search, back = (self._exact, 0) if self._again is None else (self._again, 1)
+        while start >= 0:
+            if end > start:
+                found.append((start, end))
+                at = end
+            else:
+                at = end + 1
+            if at > size:
+                break
+            start, end = search(anchor, seen, at - back, size)[group]
+        return found
+
+    def matches(self, text: str, seen: bytes | None) -> Iterator[Any]:
+        """The same as matches of the `regex` module."""
+        if not self._ready:
+            self._compile()
+        if seen is None or self._needed is None:
+            yield from self._regex.finditer(text, timeout=TIMEOUT)
+            return
+        # Wherever the pattern matches the needed one does too, so nothing begins before the place that it gives.
+        needed, anchor, attempt = self._needed, self._anchor, self._regex.match
+        at, size = 0, len(seen)
+        while at <= size:
+            start = needed(anchor, seen, at, size)[0][0]
+            if start < 0:
+                return
+            match = attempt(text, start, timeout=TIMEOUT)
+            if match is None:
+                at = start + 1
+                continue
+            yield match
+            at = match.end() if match.end() > start else start + 1
+
+    def _compile(self) -> None:
+        import regex
+
+        self._regex = regex.compile(self._source, self._flags)
+        said = linear(self._source, self._flags)
+        self._group = 1 if said.before or said.after else 0
+        if said.exact is not None:
+            exact = _compiled(said.exact, groups=bool(self._group))
+            if said.before:
+                self._again = _compiled(said.exact.replace(r"(?:\A|", "(?:", 1), groups=True)
+            self._exact = None if said.before and self._again is None else exact
+        if said.needed is not None:
+            self._needed = _compiled(said.needed, groups=False)
+        if self._exact is not None or self._needed is not None:
+            self._anchor = _unanchored()
+        self._ready = True
+
+
+def any_of(parts: Sequence[Matched]) -> Any:
+    """What finds out whether any of the patterns can match, or None where asking would cost more than it saves."""
+    needed = [part.needed for part in parts]
+    if None in needed:
+        return None
+    union = "|".join(f"(?:{one})" for one in needed)
+    return _compiled(union, groups=False) if len(union) <= _LONGEST_UNION else None
+
+
+def matches(search: Any, seen: bytes) -> bool:
+    """Whether a search that `any_of` gave finds anything in an image."""
+    found: int = search(_unanchored(), seen, 0, len(seen))[0][0]
+    return found >= 0
+
+
+_anchor: Any = None
+
+
+def _unanchored() -> Any:
+    global _anchor  # noqa: PLW0603 - looked up in every search, so not by an import each time
+    if _anchor is None:
+        from re2 import _re2
+
+        _anchor = _re2.RE2.Anchor.UNANCHORED
+    return _anchor
+
+
+def _compiled(pattern: str, *, groups: bool) -> Any:
+    """RE2's own search on an image, or None where RE2 refuses the pattern or is not there."""
+    try:
+        import re2
+    except ImportError:
+        return None
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.max_mem = _MEMORY
+    options.log_errors = False
+    options.never_capture = not groups
+    try:
+        return re2.compile(pattern.encode(), options)._regexp.Match
+    except re2.error:
+        return None
