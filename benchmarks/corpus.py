@@ -26,49 +26,114 @@ class Message:
     personal: bool
 
 
-_EN_SUBJECT = (
-    "The team|My manager|Our client|The new intern|A colleague|The committee|Somebody|The driver|She|He".split("|")
-)
-_EN_VERB = (
-    "asked whether|explained why|forgot that|is worried that|reported that|noticed how|would like to know if|insists that"
-).split("|")
-_EN_CLAUSE = (
-    "the quarterly report can wait until Friday|the heating in the second room does not work|we need a longer summary of "
-    "the meeting|the translation sounds stiff and too formal|three of the seven tests fail on Windows|the recipe needs "
-    "less sugar than the book says|the contract was sent to the wrong office|a train at half past nine would still be "
-    "early enough|the garden gets too much sun in July|nobody has answered the survey yet|the query takes longer than it "
-    "should|the chapter about rivers is the best one|version 2.4 behaves differently from 2.3|it costs 1,299.50 now"
-).split("|")
-_EN_ASK = (
-    "Please rewrite this so that it sounds friendly.|Can you give me three alternatives?|What would you answer?|Keep it "
-    "short, please.|Summarise it in two sentences.|Which of these points matters most, and why?|Translate it to French."
-).split("|")
-_ZH_CLAUSE = (
-    "会议改到下周三下午三点|请把这份材料整理成一页纸|这个方案的预算还没有批下来|客户对上一版设计不太满意|第三季度的销售额增长了百分之十二|"
-    "系统升级以后登录变得很慢|孩子的作业里有一道几何题不会做|周末想去近一点的地方走走|这段话读起来有些生硬|仓库里的货还差两箱没有到|"
-    "新来的同事需要一份入职说明|合同的第五条需要再确认一下|昨天的数据和今天的对不上"
-).split("|")
-_ZH_ASK = (
-    "请帮我润色一下。|能不能给三个不同的版本？|写得简短一些。|请总结成两句话。|应该怎么回复比较好？|翻译成英文。".split(
-        "|"
-    )
-)
-_ZH_FILL = "另外，|其实|目前看来，|据说|不过|因此|今天早上|这两天|我觉得".split("|")
+_EN_SUBJECT = [
+    "The team",
+    "My manager",
+    "Our client",
+    "The new intern",
+    "A colleague",
+    "The committee",
+    "Somebody",
+    "The driver",
+    "She",
+    "He",
+]
+_EN_VERB = [
+    "asked whether",
+    "explained why",
+    "forgot that",
+    "is worried that",
+    "reported that",
+    "noticed how",
+    "would like to know if",
+    "insists that",
+]
+_EN_CLAUSE = [
+    "the quarterly report can wait until Friday",
+    "the heating in the second room does not work",
+    "we need a longer summary of the meeting",
+    "the translation sounds stiff and too formal",
+    "three of the seven tests fail on Windows",
+    "the recipe needs less sugar than the book says",
+    "the contract was sent to the wrong office",
+    "a train at half past nine would still be early enough",
+    "the garden gets too much sun in July",
+    "nobody has answered the survey yet",
+    "the query takes longer than it should",
+    "the chapter about rivers is the best one",
+    "version 2.4 behaves differently from 2.3",
+    "it costs 1,299.50 now",
+]
+_EN_ASK = [
+    "Please rewrite this so that it sounds friendly.",
+    "Can you give me three alternatives?",
+    "What would you answer?",
+    "Keep it short, please.",
+    "Summarise it in two sentences.",
+    "Which of these points matters most, and why?",
+    "Translate it to French.",
+]
+_ZH_CLAUSE = [
+    "会议改到下周三下午三点",
+    "请把这份材料整理成一页纸",
+    "这个方案的预算还没有批下来",
+    "客户对上一版设计不太满意",
+    "第三季度的销售额增长了百分之十二",
+    "系统升级以后登录变得很慢",
+    "孩子的作业里有一道几何题不会做",
+    "周末想去近一点的地方走走",
+    "这段话读起来有些生硬",
+    "仓库里的货还差两箱没有到",
+    "新来的同事需要一份入职说明",
+    "合同的第五条需要再确认一下",
+    "昨天的数据和今天的对不上",
+]
+_ZH_ASK = [
+    "请帮我润色一下。",
+    "能不能给三个不同的版本？",
+    "写得简短一些。",
+    "请总结成两句话。",
+    "应该怎么回复比较好？",
+    "翻译成英文。",
+]
+_ZH_FILL = ["另外，", "其实", "目前看来，", "据说", "不过", "因此", "今天早上", "这两天", "我觉得"]
 _CODE = (
-    "def {a}({b}, {c}=None):\n    for i, row in enumerate({b}):\n        if row[{n}] > {m}:\n            return row\n    return {c}",
+    "def {a}({b}, {c}=None):\n    for row in {b}:\n        if row[{n}] > {m}:\n            return row\n    return {c}",
     "SELECT {a}, count(*) FROM {b} WHERE {c} >= {n} GROUP BY {a} ORDER BY 2 DESC LIMIT {m};",
     "const {a} = await fetch(`/{b}/${{{c}.id}}?page={n}`);\nif (!{a}.ok) throw new Error('status ' + {a}.status);",
     "for ({a} = 0; {a} < {n}; {a}++) {{\n  {b}[{a}] += {c}[{a} % {m}];\n}}",
 )
-_NAMES = "items|rows|user_count|total|state|queue|buffer|result|config|handler|index|payload|order_id|worker".split("|")
+_NAMES = [
+    "items",
+    "rows",
+    "user_count",
+    "total",
+    "state",
+    "queue",
+    "buffer",
+    "result",
+    "config",
+    "handler",
+    "index",
+    "payload",
+    "order_id",
+    "worker",
+]
 _LOG = (
     "{day} {time}.{ms:03d} INFO  [worker-{n}] handled {m} events in {ms} ms",
     "{day} {time} WARN cache miss ratio 0.{ms:03d}, {m} of {k} entries evicted",
     '[{day}T{time}Z] level=error component={a} attempt={n} msg="connection reset" duration={ms}ms',
     "{time} DEBUG {a}: state {b} -> {c}, offset {k}, build 3.{n}.{m}",
 )
-_GIVEN = "anna|li.wei|m.rossi|jdoe|kim|zhang.min|o.brien|petra|sven|fatima".split("|")
-_HOSTS = "example.com|mail.example.org|shop.example.net|example.co.uk|team.example.cn|intern.example.de".split("|")
+_GIVEN = ["anna", "li.wei", "m.rossi", "jdoe", "kim", "zhang.min", "o.brien", "petra", "sven", "fatima"]
+_HOSTS = [
+    "example.com",
+    "mail.example.org",
+    "shop.example.net",
+    "example.co.uk",
+    "team.example.com",
+    "intern.example.net",
+]
 
 
 def messages(count: int, seed: int) -> Iterator[Message]:
@@ -170,21 +235,21 @@ def _phone(random: Random) -> str:
             f"020 7946 0{_digits(random, 3)}",
             f"+44 7700 900{_digits(random, 3)}",
             f"07700 900{_digits(random, 3)}",
-            f"+49 30 {_digits(random, 7)}",
+            f"+49 30 23125 {_digits(random, 3)}",
             f"+33 1 99 00 {_digits(random, 2)} {_digits(random, 2)}",
         )
     )
 
 
 def _iban(random: Random) -> str:
-    body = _digits(random, 18)
+    body = "0" * 8 + _digits(random, 10)  # no bank has this code
     check = 98 - int(body + "131400") % 97
     number = f"DE{check:02d}{body}"
     return " ".join(number[i : i + 4] for i in range(0, 22, 4)) if random.random() < 0.5 else number
 
 
 def _ssn(random: Random) -> str:
-    return f"{random.randrange(100, 665)}-{random.randrange(10, 99)}-{random.randrange(1000, 9999)}"
+    return f"{random.randrange(900, 1000)}-{random.randrange(10, 99)}-{random.randrange(1000, 9999)}"
 
 
 def _order(random: Random) -> str:

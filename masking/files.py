@@ -9,11 +9,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from masking.core.errors import ConfigurationError, MaskingError
+from masking.core.errors import ConfigurationError, MaskingError, ProviderError
 from masking.core.rule import Category
 
 if TYPE_CHECKING:
-    from masking.core.descriptor import Descriptors
+    from masking.core.descriptor import Descriptor, Descriptors
     from masking.core.rulefile import Library
 
 __all__ = [
@@ -77,16 +77,54 @@ def read_category(name: str | Path) -> Category:
     return _read_shipped(str(name))
 
 
+def read_descriptors(*own: str | Path) -> Descriptors:
+    """The user's own provider descriptors, YAML files or folders of them, and then the shipped ones.
+
+    One's own comes first where both fit equally well, and takes the place of a shipped one with the same id. Raises
+    ConfigurationError when a file cannot be read, ProviderError when one is wrong or its samples do not come out.
+    """
+    from masking.core.descriptor import Descriptors  # brings pydantic
+
+    if not own:
+        return _shipped_descriptors()
+    mine = [_own_descriptor(file) for path in own for file in _files(Path(path))]
+    ids = {descriptor.id for descriptor in mine}
+    return Descriptors([*mine, *(descriptor for descriptor in _shipped_descriptors() if descriptor.id not in ids)])
+
+
 @cache
-def read_descriptors() -> Descriptors:
-    """The shipped provider descriptors. Raises ProviderError when one is wrong."""
-    from masking.core.descriptor import Descriptors, load  # brings pydantic
+def _shipped_descriptors() -> Descriptors:
+    from masking.core.descriptor import Descriptors, load
 
     return Descriptors(
         load(entry.read_text("utf-8"), f"providers/{entry.name}")
         for entry in sorted(shipped("providers").iterdir(), key=lambda entry: entry.name)
         if entry.name.endswith(_SUFFIX)
     )
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.suffix in {".yaml", ".yml"})
+    if not found:
+        raise ConfigurationError(f"the folder {path} holds no provider descriptor: name a folder of YAML files")
+    return found
+
+
+def _own_descriptor(file: Path) -> Descriptor:
+    from masking.core.descriptor import load
+    from masking.core.samples import problems
+
+    try:
+        descriptor = load(file.read_text("utf-8"), str(file))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the descriptor {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"cannot read the descriptor {file}: it is not UTF-8") from None
+    for problem in problems(descriptor):
+        raise ProviderError(problem, file=str(file), subject=descriptor.id)
+    return descriptor
 
 
 def _read_file(path: Path) -> Category:

@@ -8,6 +8,7 @@ from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
+from masking.core.entity import Entity
 from masking.core.errors import ConfigurationError, ModelError, RuleError
 from masking.core.finding import Finding
 from masking.core.placeholder import Grammar
@@ -19,6 +20,8 @@ from masking.files import read_category, read_descriptors
 
 if TYPE_CHECKING:
     import httpx
+
+    from masking.core.descriptor import Descriptors
 
 __all__ = ["Masker", "detector"]
 
@@ -33,29 +36,41 @@ class Masker:
 
     `category` is the name of a shipped category, the path of a YAML file, a Category, or several of these, whose rules
     then count together, earlier ones first. With `names="off"` the rules that need a model are left out; otherwise a
-    model that is not installed is refused here.
+    model that is not installed is refused here. `providers` are the caller's own provider descriptors, YAML files or
+    folders of them, beside those that ship.
 
-    Immutable, and shared between threads. Raises ConfigurationError, RuleError or ModelError.
+    Immutable, and shared between threads. Raises ConfigurationError, RuleError, ProviderError or ModelError.
     """
 
     def __init__(
-        self, category: str | Path | Category | Sequence[str | Path | Category], *, names: Literal["on", "off"] = "on"
+        self,
+        category: str | Path | Category | Sequence[str | Path | Category],
+        *,
+        names: Literal["on", "off"] = "on",
+        providers: Iterable[str | Path] = (),
     ) -> None:
         if names not in ("on", "off"):
             raise ConfigurationError("names is 'on' or 'off'")
         whole = _joined(category)
         self.category = whole if names == "on" else _without_models(whole)
         _require_models(self.category)
-        self._scanner = Scanner(self.category, detector)
+        self._scanner = Scanner(self.category, detector, _presidio)
         # With names off as well: a session that was masked with them can still be restored.
         self._grammar = Grammar((*whole.entities, LITERAL))
         self._plan: Plan | None = None
+        given = [providers] if isinstance(providers, (str, Path)) else list(providers)
+        self._descriptors = read_descriptors(*given) if given else None
         self._operators = {
             rule.id: _operator(rule) for rule in self.category.rules if rule.request.name not in _SESSION
         }
 
     def __repr__(self) -> str:
         return f"Masker({self.category.name!r})"
+
+    @property
+    def descriptors(self) -> Descriptors:
+        """The provider descriptors in use: the caller's own and those that ship; `masking.httpx2` wants them."""
+        return self._descriptors or read_descriptors()
 
     def scan(self, text: str) -> list[Finding]:
         """What the category finds in `text`: findings in order, offsets in characters. Raises TypeError for no str."""
@@ -92,7 +107,7 @@ class Masker:
         from masking.decorator import wrapped
 
         def wrap(function: F) -> F:
-            return wrapped(function, self.session, read_descriptors(), session=session, opaque=opaque)
+            return wrapped(function, self.session, self.descriptors, session=session, opaque=opaque)
 
         return wrap if function is None else wrap(function)
 
@@ -103,13 +118,13 @@ class Masker:
         """
         from masking import httpx as hook
 
-        return hook.client(self.session, read_descriptors(), **options)
+        return hook.client(self.session, self.descriptors, **options)
 
     def async_client(self, **options: Any) -> httpx.AsyncClient:
         """As `client`, asynchronous."""
         from masking import httpx as hook
 
-        return hook.async_client(self.session, read_descriptors(), **options)
+        return hook.async_client(self.session, self.descriptors, **options)
 
 
 def _joined(given: str | Path | Category | Sequence[str | Path | Category]) -> Category:
@@ -174,6 +189,13 @@ def detector(source: ModelSource | PresidioSource | SpacySource) -> Detect:
             from masking import presidio
 
             return presidio.spacy_pipeline(source)
+
+
+def _presidio(sources: Sequence[PresidioSource]) -> Callable[[str], Sequence[tuple[int, Entity]]]:
+    """All of Presidio's recognisers that a category names, as one detector. Raises ConfigurationError."""
+    from masking import presidio
+
+    return presidio.recognisers(sources)
 
 
 def _operator(rule: Rule) -> Operator:

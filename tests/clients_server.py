@@ -227,11 +227,17 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep quiet."""
 
-    def parse_request(self) -> bool:
-        # http.server itself refuses request lines beyond 64 kB; a RdsAi question may be longer.
-        if not self.raw_requestline.endswith(b"\n"):
-            self.raw_requestline += self.rfile.readline(1 << 20)
-        return super().parse_request()
+    def handle_one_request(self) -> None:
+        # http.server's own refuses request lines beyond 64 kB; a question to RdsAi may be longer.
+        try:
+            self.raw_requestline = self.rfile.readline(1 << 20)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            self.do_POST()
+            self.wfile.flush()
+        except OSError:
+            self.close_connection = True
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))

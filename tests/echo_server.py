@@ -56,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("x-request-id", "r-1")
         if server.compress:
             self.send_header("content-encoding", "gzip")
-        if made.content_type == "application/json":
+        if made.content_type == "application/json" and len(chunks) == 1:
             self.send_header("content-length", str(sum(map(len, chunks))))
             self.end_headers()
             self.wfile.write(b"".join(chunks))

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import masking
-from masking.core import descriptor, errors, rulekeys
+from masking.core import descriptor, descriptorfile, errors, rulekeys
 from masking.core.check import CHECKS
 from masking.core.pattern import BOUNDARIES
 from masking.core.placeholder import LONGEST, Grammar, State
@@ -273,25 +273,26 @@ def test_every_shipped_category_with_its_entities_and_every_recogniser_is_in_the
     recognisers = recogniser_names()
     themes = {recogniser.partition(".")[0] for recogniser in recognisers}
 
-    assert missing({*shipped, *entities, *recognisers, *themes}, "rules.md") == set()
+    assert missing({*shipped, *entities, *recognisers, *themes}, "categories.md") == set()
 
 
 @pytest.mark.parametrize(
     ("model", "parent"),
     [
-        pytest.param(descriptor._Match, "match.", id="match"),
-        pytest.param(descriptor._Request, "request.", id="request"),
-        pytest.param(descriptor._Response, "response.", id="response"),
-        pytest.param(descriptor._Stream, "stream.", id="stream"),
-        pytest.param(descriptor._Error, "error.", id="error"),
-        pytest.param(descriptor._Lane, "", id="lane"),
-        pytest.param(descriptor._Close, "", id="close"),
-        pytest.param(descriptor.Sample, "", id="sample"),
-        pytest.param(descriptor._Descriptor, "", id="descriptor"),
+        pytest.param(descriptorfile.Match, "match.", id="match"),
+        pytest.param(descriptorfile.Request, "request.", id="request"),
+        pytest.param(descriptorfile.Query, "request.query.", id="query"),
+        pytest.param(descriptorfile.Response, "response.", id="response"),
+        pytest.param(descriptorfile.Stream, "stream.", id="stream"),
+        pytest.param(descriptorfile.Refused, "error.", id="error"),
+        pytest.param(descriptorfile.LanePlace, "", id="lane"),
+        pytest.param(descriptorfile.Closing, "", id="close"),
+        pytest.param(descriptorfile.Sample, "", id="sample"),
+        pytest.param(descriptorfile.DescriptorFile, "", id="descriptor"),
     ],
 )
 def test_every_key_of_a_descriptor_is_in_the_reference(model: type, parent: str) -> None:
-    nested = {"request", "response", "stream", "error"} if model is descriptor._Descriptor else set()
+    nested = {"request", "response", "stream", "error"} if model is descriptorfile.DescriptorFile else set()
 
     assert missing({parent + key for key in keys(model) - nested}, "descriptors.md") == set()
 
@@ -304,12 +305,15 @@ def test_the_whole_exposure_of_a_descriptor_is_in_the_reference(shipped: str) ->
         other = re.findall(r"`([\w.]+)`\.\s*$", section)[0]
         section += reference("descriptors.md").partition(f"### `{other}`\n")[2].partition("\n### ")[0]
     quoted = set(re.findall(r"`([^`\n]+)`", section))
-    exposed = [
+    given = [
         *raw.get("request", {}).get("opaque", []),
         *raw.get("request", {}).get("data_urls", []),
         *raw.get("response", {}).get("opaque", []),
         *raw.get("stream", {}).get("opaque", []),
+        *(raw["request"]["query"]["opaque"] if isinstance(raw.get("request", {}).get("query"), dict) else []),
+        *raw.get("request", {}).get("tokens", []),
     ]
+    exposed = [place["path"] if isinstance(place, dict) else place for place in given]
 
     assert section
     assert set(exposed) - quoted == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masking.core.errors import UnmaskableError
-from masking.core.framing import Frame, Ndjson, Sse
+from masking.core.framing import Codec, Frame, JsonArray, Ndjson, Sse
 
 SSE = [
     pytest.param(b"data: a\n\ndata: b\n\n", [b"a", b"b"], id="line feeds"),
@@ -35,7 +36,7 @@ SSE = [
 ]
 
 
-def read(codec: Sse | Ndjson, chunks: Sequence[bytes]) -> list[Frame]:
+def read(codec: Codec, chunks: Sequence[bytes]) -> list[Frame]:
     return [frame for chunk in chunks for frame in codec.feed(chunk)] + codec.finish()
 
 
@@ -116,3 +117,80 @@ def test_a_byte_at_a_time_costs_no_more_than_linear() -> None:
         framing.feed(b"x")
 
     assert framing.finish()[0].raw == b"x" * 50_000
+
+
+# JSON arrays
+
+ARRAYS = [
+    pytest.param(b'[{"a":1},\n{"b":[2]}]', [b'{"a":1}', b'{"b":[2]}', None], id="objects"),
+    pytest.param(b'[{"a":"}]{[,"}]', [b'{"a":"}]{[,"}', None], id="brackets in strings"),
+    pytest.param(b'[{"a":"\\"}\\\\"}]\n', [b'{"a":"\\"}\\\\"}', None], id="escaped quotes"),
+    pytest.param(b'["x", ["y"], 1, null]', [b'"x"', b'["y"]', None], id="items of other kinds"),
+    pytest.param(b"[]", [None], id="empty"),
+    pytest.param(b"\xef\xbb\xbf \n[{}]", [b"{}", None], id="byte order mark and blanks"),
+    pytest.param(b'{"error":{"code":400}}\n', [b'{"error":{"code":400}}'], id="no array is one event"),
+    pytest.param(b"<html>", [b"<html>"], id="no JSON at all"),
+    pytest.param(b'[{"a":1},{"b', [b'{"a":1}', b'{"b'], id="cut off"),
+    pytest.param(b'[{"a":1},', [b'{"a":1}', None], id="cut off between items"),
+    pytest.param('[{"a":"张三"}]'.encode(), ['{"a":"张三"}'.encode(), None], id="characters of several bytes"),
+    pytest.param(b"", [], id="nothing"),
+    pytest.param(b" \n", [None], id="blanks"),
+]
+
+
+@pytest.mark.parametrize(("data", "events"), ARRAYS)
+def test_an_array_is_read_item_by_item_however_it_is_cut(data: bytes, events: list[bytes | None]) -> None:
+    whole = read(JsonArray(), [data])
+    single = read(JsonArray(), [data[at : at + 1] for at in range(len(data))])
+
+    assert [frame.data for frame in whole] == events
+    for frames in (whole, single):
+        assert b"".join(frame.raw for frame in frames) == data
+        assert [frame.data for frame in frames if frame.data is not None] == [data for data in events if data]
+
+
+@given(
+    st.lists(
+        st.recursive(
+            st.one_of(st.text(max_size=4), st.integers(), st.none()),
+            lambda inner: st.one_of(
+                st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(['"', "]", "a"]), inner, max_size=3)
+            ),
+        ),
+        max_size=4,
+    ),
+    st.lists(st.integers(0, 1000)),
+    st.sampled_from([None, 1]),
+)
+def test_any_array_is_the_same_at_any_cuts(items: list[object], places: list[int], indent: int | None) -> None:
+    data = json.dumps(items, indent=indent).encode()
+    frames = read(JsonArray(), cut(data, places))
+    found = [json.loads(frame.data) for frame in frames if frame.data is not None]
+
+    assert b"".join(frame.raw for frame in frames) == data
+    assert found == [item for item in items if isinstance(item, (dict, list, str))]
+
+
+def test_an_item_is_replaced_and_what_stands_between_items_stays() -> None:
+    frames = read(JsonArray(), [b'[ {"a":1} ,\r\n{"b":2}\n]'])
+
+    assert b"".join(frame.replaced(b"{}") if frame.data else frame.raw for frame in frames) == b"[ {} ,\r\n{}\n]"
+
+
+def test_an_item_beyond_the_limit_is_refused() -> None:
+    with pytest.raises(UnmaskableError, match="longer than 8"):
+        JsonArray(limit=8).feed(b'[{"a":"aaaaaaaa')
+
+
+def test_an_item_leaves_when_it_is_whole() -> None:
+    codec = JsonArray()
+
+    assert [len(codec.feed(piece)) for piece in (b"[", b'{"a":', b"1}", b",", b"{", b"}", b"]")] == [
+        0,
+        0,
+        1,
+        0,
+        0,
+        1,
+        1,
+    ]

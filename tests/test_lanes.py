@@ -490,3 +490,114 @@ def test_generic_lanes_leave_repeated_ids_alone(session: Session) -> None:
 
     assert [held.doc["id"] for held in left] == ["chat<PERSON_"] * 3
     assert "".join(held.doc["text"] for held in left) == "a 张三."
+
+
+# Streams that say something else than they were fed
+
+
+class Redacting:
+    """Holds every run of digits until it ends; eleven of them are a number, which it replaces."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    @property
+    def held(self) -> bool:
+        return bool(self._held)
+
+    def feed(self, text: str) -> str:
+        said, self._held = re.fullmatch(r"(.*?)(\d*)", self._held + text, re.DOTALL).groups()  # type: ignore[union-attr]
+        return re.sub(r"(?<!\d)\d{11}(?!\d)", "[number]", said)
+
+    def flush(self) -> str:
+        said, self._held = self._held, ""
+        return re.sub(r"\d{11}", "[number]", said) if len(said) == 11 else said
+
+
+class Redactor:
+    def restore(self, text: str, *, json: bool = False) -> str:
+        stream = Redacting()
+        return stream.feed(text) + stream.flush()
+
+    def stream_object(self, *, json: bool = False) -> Redacting:
+        return Redacting()
+
+
+NUMBERS = st.lists(st.sampled_from(["13800138000", "1", "42 ", "138001380001", "call ", "。"])).map("".join)
+
+
+@given(NUMBERS, st.lists(st.integers(0, 500), max_size=40), st.booleans())
+def test_a_value_over_many_events_is_redacted_in_every_mode(text: str, places: list[int], closes: bool) -> None:
+    wanted = Redactor().restore(text)
+    end = [{"end": True}] if closes else []
+    for mode in ("delta", "cumulative"):
+        cut = pieces(text, places)
+        given = cut if mode == "delta" else ["".join(cut[: number + 1]) for number in range(len(cut))]
+        lane = Lane(parse("t"), mode=mode, close=(Close(parse("end")),))
+        lanes: Lanes[Any] = Lanes(Redactor(), (lane,), compile_lanes((lane,)), Document())
+        events = [*({"t": piece} for piece in given), *end]
+        left = run(lanes, events)
+        said = [held.doc["t"] for held in left if "t" in held.doc]
+
+        assert [held.event for held in left] == list(range(len(events)))
+        assert (said[-1] if mode == "cumulative" else "".join(said)) == wanted
+        if mode == "cumulative":
+            assert all(later.startswith(earlier) for earlier, later in pairwise(said))
+
+
+def test_a_tail_that_is_a_value_is_redacted_when_patience_ends() -> None:
+    lane, other = Lane(parse("t")), Lane(parse("u"))
+    lanes: Lanes[Any] = Lanes(Redactor(), (lane, other), compile_lanes((lane, other)), Document(), patience=3)
+    left = run(lanes, [{"t": "call 13800138000"}, *({"u": "x"} for _ in range(6))])
+
+    assert left[0].doc == {"t": "call [number]"}
+
+
+# JSON in strings
+
+
+def nested(text: str, number: int = 0) -> dict[str, Any]:
+    inner = json.dumps({"t": text, "n": 12345678901234567890123, "whole": "<PERSON_2>"})
+    return {"data": json.dumps({"inner": inner, "n": number}), "other": "<PERSON_1>"}
+
+
+@given(TEXTS, st.lists(st.integers(0, 500), max_size=12))
+def test_lanes_lead_into_json_in_strings_in_strings(text: str, places: list[int]) -> None:
+    lane = Lane(parse("data.inner.t"))
+    opens = [compile_lanes((Lane(parse("data")),)), compile_lanes((Lane(parse("data.inner")),))]
+    with MASKER.session() as session:
+        session.load(VALUES)
+        lanes: Lanes[Any] = Lanes(session, (lane,), compile_lanes((lane,)), Document(), opens=opens)
+        left = run(lanes, [nested(piece, number) for number, piece in enumerate(pieces(text, places))])
+        outer = [json.loads(held.doc["data"]) for held in left]
+        inner = [json.loads(data["inner"]) for data in outer]
+
+        assert "".join(data["t"] for data in inner) == session.restore(text)
+        assert [data["n"] for data in outer] == list(range(len(outer)))
+        assert {data["n"] for data in inner} == {12345678901234567890123}
+        assert {data["whole"] for data in inner} == {VALUES["<PERSON_2>"]}
+        assert {held.doc["other"] for held in left} == {"张三"}
+
+
+@pytest.mark.parametrize(
+    "text", ['{ "t" : "x",  "n":1.0 }', "[1, 2]", '{"t": "x"', "{", "plain", "", "12", '"x"', '{"t":"\\ud83d"}']
+)
+def test_a_string_that_was_opened_for_nothing_keeps_its_spelling(session: Session, text: str) -> None:
+    lane = Lane(parse("data.t"))
+    opens = [compile_lanes((Lane(parse("data")),))]
+    lanes: Lanes[Any] = Lanes(session, (lane,), compile_lanes((lane,)), Document(), opens=opens)
+    (held,) = run(lanes, [{"data": text, "other": "<PERSON_1>"}])
+
+    assert held.doc == {"data": text, "other": "张三"}
+
+
+def test_looking_for_lanes_leaves_an_event_as_it_is(session: Session) -> None:
+    lane = Lane(parse("data.t"))
+    lanes: Lanes[Any] = Lanes(
+        session, (lane,), compile_lanes((lane,)), Document(), opens=[compile_lanes((Lane(parse("data")),))]
+    )
+    event = {"data": '{"t": "<PERSON_1>"}'}
+
+    assert lanes.sees(event)
+    assert event == {"data": '{"t": "<PERSON_1>"}'}
+    assert not lanes.sees({"data": "{}"})

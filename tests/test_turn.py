@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import pytest
 from hypothesis import given
@@ -271,6 +271,92 @@ def test_a_signed_request_leaves_unchanged_or_not_at_all(session: Session) -> No
         turn.query("Query=13800138000")
 
 
+def test_a_signed_request_may_change_where_it_is_signed_afterwards(session: Session) -> None:
+    turn = Turn(SIGNED, session, signer="acs3")
+
+    assert turn.request('{"a":"张三"}'.encode()) == b'{"a":"<PERSON_1>"}'
+    assert turn.query("Query=13800138000") == "Query=%3CPHONE_NUMBER_1%3E"
+    with pytest.raises(UnmaskableError, match="acs3"):
+        Turn(SIGNED, session, signer="acs4").query("Query=13800138000")
+
+
+QUERY = load(
+    "id: query\nmatch: {}\nrequest: {query: {text: [Query], json: [Inputs, 'Inputs.deep'], opaque: [key, Inputs.Id]}}\n"
+    + HEAD,
+    "query.yaml",
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "masked"),
+    [
+        pytest.param({"Query": "张三 a+b&c=d%2B"}, {"Query": "<PERSON_1> a+b&c=d%2B"}, id="text"),
+        pytest.param({"Inputs": '{"a":"张三"}'}, {"Inputs": '{"a":"<PERSON_1>"}'}, id="JSON"),
+        pytest.param({"Inputs": '{"Id":"张三","b":1}'}, {"Inputs": '{"Id":"张三","b":1}'}, id="opaque in JSON"),
+        pytest.param(
+            {"Inputs": '{"deep":"[\\"张三\\"]"}'}, {"Inputs": '{"deep":"[\\"<PERSON_1>\\"]"}'}, id="JSON in it"
+        ),
+        pytest.param({"Inputs": "张三{"}, {"Inputs": "<PERSON_1>{"}, id="JSON that does not parse is text"),
+        pytest.param({"key": "张三", "Query": "张三"}, {"key": "张三", "Query": "<PERSON_1>"}, id="opaque"),
+        pytest.param({"Query": ""}, {"Query": ""}, id="empty"),
+    ],
+)
+def test_a_query_is_masked_parameter_by_parameter(
+    session: Session, given: dict[str, str], masked: dict[str, str]
+) -> None:
+    said = Turn(QUERY, session).query(urlencode(given))
+
+    assert dict(parse_qsl(said, keep_blank_values=True)) == masked
+
+
+@pytest.mark.parametrize("query", ["other=%E5%BC%A0%E4%B8%89", "%E5%BC%A0%E4%B8%89=1", "%E5%BC%A0%E4%B8%89"])
+def test_a_query_that_holds_a_finding_elsewhere_is_refused(session: Session, query: str) -> None:
+    with pytest.raises(UnmaskableError, match="query parameter") as caught:
+        Turn(QUERY, session).query(query)
+
+    assert "张三" not in str(caught.value)
+
+
+def test_headers_that_the_descriptor_names_are_masked(session: Session) -> None:
+    named = load("id: named\nmatch: {}\nrequest: {headers: [X-Note, X-Other]}\n" + HEAD, "named.yaml")
+    turn = Turn(named, session)
+
+    assert turn.headers({"x-note": "for 张三", "x-other": "b", "authorization": "张三"}) == {"x-note": "for <PERSON_1>"}
+    assert Turn(CHAT, session).headers({"x-note": "张三"}) == {}
+
+
+GUARDED = load(
+    "id: guarded\nmatch: {}\nrequest:\n  opaque: [{path: 'a[*].data', when: {'a[*].type': base64}}]\n"
+    "  tokens: ['input[*]']\n" + HEAD,
+    "guarded.yaml",
+)
+
+
+@pytest.mark.parametrize(
+    ("item", "masked"),
+    [
+        ({"type": "base64", "data": "张三"}, {"type": "base64", "data": "张三"}),
+        ({"type": "text", "data": "张三"}, {"type": "text", "data": "<PERSON_1>"}),
+        ({"data": "张三"}, {"data": "<PERSON_1>"}),
+        ({"type": ["base64"], "data": "张三"}, {"type": ["base64"], "data": "<PERSON_1>"}),
+    ],
+)
+def test_a_guarded_place_is_opaque_only_beside_the_value(
+    session: Session, item: dict[str, str], masked: dict[str, str]
+) -> None:
+    body = Turn(GUARDED, session).request(json.dumps({"a": [item]}, ensure_ascii=False).encode())
+
+    assert json.loads(body) == {"a": [masked]}
+
+
+def test_text_as_token_numbers_is_refused(session: Session) -> None:
+    turn = Turn(GUARDED, session)
+
+    assert turn.request(b'{"input":["a"],"n":1}') == b'{"input":["a"],"n":1}'
+    with pytest.raises(UnmaskableError, match="token numbers"):
+        turn.request(b'{"input":[1,2]}')
+
+
 # replies
 
 
@@ -481,3 +567,63 @@ def test_an_error_event_passes(session: Session) -> None:
     data = b'id:1\nevent:error\n:HTTP_STATUS/403\ndata:{"code":"AccessDenied","message":"No.","request_id":"r"}\n\n'
 
     assert reply(APP, session, data, "text/event-stream") == data
+
+
+ARRAY = load(
+    "id: arr\nmatch: {}\nstream: {framing: [json-array, sse], lanes: [{text: t, close: end}]}\n" + HEAD, "arr.yaml"
+)
+
+
+@pytest.mark.parametrize("size", [0, 1, 5])
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ('[{"t":"a <PER"}\n,\n{"t":"SON_1>"}]\n', '[{"t":"a "}\n,\n{"t":"张三"}]\n'),
+        ('[{"t":"a <PER"},{"end":true}]', '[{"t":"a <PER"},{"end":true}]'),
+        ('{"error":{"message":"bad <PERSON_1>"}}\n', '{"error":{"message":"bad 张三"}}\n'),
+        ('[{"t":"<PERSON_1>"},{"t":"cut <PERSON_1>', '[{"t":"张三"},{"t":"cut 张三'),
+        ("[]", "[]"),
+    ],
+)
+def test_an_array_that_grows_is_a_stream(session: Session, data: str, said: str, size: int) -> None:
+    assert reply(ARRAY, session, data.encode(), "application/json; charset=UTF-8", size=size).decode() == said
+
+
+def test_the_content_type_tells_events_from_an_array(session: Session) -> None:
+    data = b'data: {"t":"<PERS"}\n\ndata: {"t":"ON_1>"}\n\n'
+
+    assert "张三" in reply(ARRAY, session, data, "text/event-stream").decode()
+
+
+class Careful:
+    """A session that knows by looking at bytes whether they may hold anything of its."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.asked: list[bytes] = []
+
+    def possible(self, raw: bytes) -> bool:
+        self.asked.append(raw)
+        return b"PERSON" in raw
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._session, name)
+
+
+def test_a_session_that_can_tell_is_asked_before_anything_is_walked(session: Session) -> None:
+    careful = Careful(session)
+    turn = Turn(CHAT, careful)  # type: ignore[arg-type]
+    turn.open(200, "text/event-stream")
+    quiet = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}],"note":"x"}\n\n'
+    said = turn.receive(quiet) + turn.receive('data: {"note":"<PERSON_1>"}\n\n'.encode()) + turn.close()
+
+    assert said == quiet + 'data: {"note":"张三"}\n\n'.encode()
+    assert careful.asked == [quiet[6:-2], b'{"note":"<PERSON_1>"}']
+
+
+def test_a_quiet_lane_is_read_even_where_the_bytes_hold_nothing(session: Session) -> None:
+    turn = Turn(CHAT, session, maybe=lambda data: False)
+    turn.open(200, "text/event-stream")
+    said = turn.receive(f"data: {event('<PER')}\n\n".encode()) + turn.receive(f"data: {event('SON_1>')}\n\n".encode())
+
+    assert "张三" in (said + turn.close()).decode()

@@ -14,8 +14,9 @@ __all__ = ["main"]
 _COMMANDS = {
     "demo": "Mask a short bilingual conversation, stream it back, show what happened.",
     "mask": "Mask text from files or standard input.",
+    "scan": "Show what a category finds in files or standard input.",
     "restore": "Put the values back into an answer.",
-    "rules": "List, show and check categories and their rules.",
+    "rules": "List, show, check and explain categories and their rules.",
     "models": "Install, list, verify and remove the models that find names.",
 }
 

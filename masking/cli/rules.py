@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from masking import Category, ConfigurationError, MaskingError
+from masking.cli.explain import command as explain
 from masking.core.proof import Failure, prove
 from masking.core.rule import ModelSource, PatternSource, PresidioSource, Rule, TermSource
 from masking.files import category_names, read_category
@@ -20,7 +21,10 @@ __all__ = ["command"]
 
 @click.group("rules")
 def command() -> None:
-    """List, show and check categories and their rules."""
+    """List, show, check and explain categories and their rules."""
+
+
+command.add_command(explain)
 
 
 @command.command("list")

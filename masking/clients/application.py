@@ -24,6 +24,8 @@ A = TypeVar("A", bound=Answer)
 _RAG_LISTS = ("pipeline_ids", "file_ids", "session_file_ids")
 _RAG_MAPS = ("metadata_filter", "structured_filter")
 _INPUT = ("session_id", "doc_reference_type", "doc_tag_codes", "memory_id", "biz_params", "image_list", "file_list")
+# In the SDK's order; what it does not name comes before them.
+_NAMED = ("temperature", "top_p", "top_k", "seed", "has_thoughts", "rag_options", "incremental_output")
 _SAID = ("prompt", "messages", "history")
 
 
@@ -121,7 +123,8 @@ class _Application(DashScope):
             for name in _INPUT
             if name in wanted and (wanted[name] or name in ("doc_tag_codes", "memory_id"))
         }
-        rest = {name: value for name, value in wanted.items() if name not in (*_SAID, *_INPUT)}
+        more = {name: value for name, value in wanted.items() if name not in (*_SAID, *_INPUT, *_NAMED)}
+        rest = more | {name: wanted[name] for name in _NAMED if name in wanted}
         return Prepared(
             f"{self._base}/apps/{self._app_id}/completion",
             self._dashscope_headers(stream=stream, merges=merges),

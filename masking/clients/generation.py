@@ -17,7 +17,30 @@ __all__ = ["AsyncDashScopeGeneration", "DashScopeGeneration", "GenerationParamet
 
 A = TypeVar("A", bound=Answer)
 
-_NOT_PARAMETERS = ("model", "prompt", "messages", "history", "plugins", "data_inspection", "extra")
+# In the SDK's order; what it does not name comes before them.
+_NAMED = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "seed",
+    "stop",
+    "repetition_penalty",
+    "presence_penalty",
+    "result_format",
+    "incremental_output",
+    "enable_search",
+    "tools",
+    "tool_choice",
+    "enable_thinking",
+    "thinking_budget",
+    "n",
+    "logprobs",
+    "top_logprobs",
+    "search_options",
+    "parallel_tool_calls",
+    "response_format",
+)
 
 
 class GenerationParameters(Parameters):
@@ -80,7 +103,7 @@ class _Generation(DashScope):
         merges = stream and wanted.get("incremental_output") is False
         if merges:
             wanted["incremental_output"] = True
-        rest = {key: value for key, value in wanted.items() if key not in _NOT_PARAMETERS} | wanted.get("extra", {})
+        rest = wanted.get("extra", {}) | {key: wanted[key] for key in _NAMED if key in wanted}
         if name.startswith("qwen"):  # the SDK sends it first, or not at all
             rest = {"enable_search": True, **rest} if rest.pop("enable_search", False) else rest
         headers = {

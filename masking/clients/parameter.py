@@ -69,7 +69,11 @@ def parameter(wire: str, about: str, limits: str = "", *, text: bool = False, **
 def read(model: type[M], values: Mapping[str, Any]) -> M:
     """`values` as a model. Raises ParameterError for the first that does not fit."""
     try:
-        return model.model_validate(dict(values))
+        made = model.model_validate(dict(values))
+        # What a name of its own has is checked under that name.
+        if not (getattr(made, "extra", None) or {}).keys() & {field.alias for field in model.model_fields.values()}:
+            return made
+        raise ParameterError("extra: names a parameter that has a name of its own here", parameter="extra")
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_context=False, include_input=False)[0]
     # Deeper steps may be keys of the caller's own data.

@@ -29,7 +29,10 @@ _MOST_GROUPS: Final = 6
 _MOST_MOVES: Final = 1 << 17
 _MOST_STEPS: Final = 1 << 12
 _LONGEST_PIECE: Final = 32
-_HAN = re.compile("[\u00b7\u2010-\u205e\u2e80-\u303f\u3100-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]|\\s")
+_SHORT_PIECE: Final = 8
+_HAN = re.compile(
+    "[\u00b7\u2010-\u205e\u2e80-\u303f\u3100-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]|\\s"
+)
 
 Group = frozenset[int]
 
@@ -59,7 +62,7 @@ class _Positions:
 class State:
     """What has been read so far, as far as it matters for what comes."""
 
-    __slots__ = ("bound", "groups", "moves", "rules", "steps", "unheld", "word")
+    __slots__ = ("bound", "groups", "moves", "patterns", "pieces", "steps", "unheld", "word")
 
     def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, owner: Automaton) -> None:
         self.groups = groups
@@ -69,14 +72,15 @@ class State:
         """What the last character was: 0 neither, 1 a digit, 2 an ASCII letter, 3 `_`, 4 another letter."""
         self.steps: dict[str, _Step] = {}
         self.moves = Moves(self)
+        self.pieces: dict[str, Move] = {}
         alive = [position for group in (*groups, unheld) for position in group]
-        self.rules = frozenset(owner.owner[position] for position in alive)
+        self.patterns = frozenset(owner.owner[position] for position in alive)
         self.bound = max((owner.widths[owner.owner[position]] for position in (groups[0] if groups else ())), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One character on: the next state, which groups live on (-1 is one that begins here), which rules may have matched."""
+    """One character on: the next state, which groups live on (-1 is one that begins here), which patterns may have matched."""
 
     state: State
     kept: tuple[int, ...]
@@ -92,10 +96,12 @@ class Move:
     touched: frozenset[int]
 
 
-class Moves(dict[str, tuple[int, "Moves"]]):
-    """The pieces that need no thought in a state: (what waits afterwards, the moves that then count).
+class Moves(dict[str, tuple[int, "Moves", tuple[int, ...]]]):
+    """The pieces that need no thought in a state: what waits afterwards, the moves that then count, and where in what
+    waits the state's groups begin.
 
-    What waits: -1 nothing, -2 what waited and the piece too, otherwise the piece from that offset on.
+    What waits: -1 nothing, -2 what waited and the piece too (and groups begin where they did), otherwise the piece from
+    that offset on.
     """
 
     __slots__ = ("state",)
@@ -113,11 +119,11 @@ class Moves(dict[str, tuple[int, "Moves"]]):
 
 
 class Automaton:
-    """The patterns of some rules; `patterns` are (rule index, source, before, after), widths in characters by rule."""
+    """Some patterns, (source, before, after) each, known by their numbers; `widths` in characters."""
 
-    def __init__(self, patterns: Sequence[tuple[int, str, str, str]]) -> None:
+    def __init__(self, patterns: Sequence[tuple[str, str, str]]) -> None:
         self.owner: list[int] = []
-        self.widths: dict[int, int] = {}
+        self.widths: list[int] = []
         self._takes: list[Any] = []
         self._follow: list[set[int]] = []
         self._valued: list[bool] = []
@@ -126,28 +132,31 @@ class Automaton:
         self._known: dict[tuple[tuple[Group, ...], Group, int], State] = {}
         self._starts: dict[tuple[str, int, bool], tuple[Group, Group]] = {}
         self._views: dict[str, str] = {}
-        self.pieces = 0
-        for rule, source, before, after in patterns:
-            self._add(rule, source, before, after)
+        self._moves = 0
+        self._remembered = 0
+        for number, (source, before, after) in enumerate(patterns):
+            self._add(number, source, before, after)
         self.idle = self._state((), frozenset(), 0)
 
     # building
 
-    def _add(self, rule: int, source: str, before: str, after: str) -> None:
+    def _add(self, number: int, source: str, before: str, after: str) -> None:
         tree = _parser.parse(source, re.ASCII)
-        self.widths[rule] = max(self.widths.get(rule, 0), int(tree.getwidth()[1]) + 2)
+        self.widths.append(int(tree.getwidth()[1]) + 2)
         value = tree.state.groupdict.get("value")
-        whole = self._sequence(list(tree), tree.state.flags, rule, valued=value is None, value=value)
+        whole = self._sequence(list(tree), tree.state.flags, number, valued=value is None, value=value)
         self._accepting |= whole.last
         self._begin.append((whole.first, before))
         if after in ("number", "decimal"):
             # The boundary looks at two characters: after the first of them it is still open.
-            look = self._position(rule, lambda character: character in (".,-" if after == "number" else "."), valued=True)
+            look = self._position(
+                number, lambda character: character in (".,-" if after == "number" else "."), valued=True
+            )
             for position in whole.last:
                 self._follow[position].add(look)
 
-    def _position(self, rule: int, takes: Any, *, valued: bool) -> int:
-        self.owner.append(rule)
+    def _position(self, number: int, takes: Any, *, valued: bool) -> int:
+        self.owner.append(number)
         self._takes.append(takes)
         self._follow.append(set())
         self._valued.append(valued)
@@ -162,40 +171,40 @@ class Automaton:
             left.last | right.last if right.empty else right.last,
         )
 
-    def _sequence(self, items: list[Any], flags: int, rule: int, *, valued: bool, value: int | None) -> _Positions:
+    def _sequence(self, items: list[Any], flags: int, number: int, *, valued: bool, value: int | None) -> _Positions:
         made = _Positions(True)
         for item in items:
-            made = self._join(made, self._item(item, flags, rule, valued=valued, value=value))
+            made = self._join(made, self._item(item, flags, number, valued=valued, value=value))
         return made
 
-    def _item(self, item: Any, flags: int, rule: int, *, valued: bool, value: int | None) -> _Positions:
+    def _item(self, item: Any, flags: int, number: int, *, valued: bool, value: int | None) -> _Positions:
         code, argument = item
         if code is op.AT:
             return _Positions(True)
         if code is op.SUBPATTERN:
             group, add, drop, inner = argument
             inside = valued or (group is not None and group == value)
-            return self._sequence(list(inner), (flags | add) & ~drop, rule, valued=inside, value=value)
+            return self._sequence(list(inner), (flags | add) & ~drop, number, valued=inside, value=value)
         if code is op.BRANCH:
             made = _Positions(False)
             for branch in argument[1]:
-                one = self._sequence(list(branch), flags, rule, valued=valued, value=value)
+                one = self._sequence(list(branch), flags, number, valued=valued, value=value)
                 made = _Positions(made.empty or one.empty, made.first | one.first, made.last | one.last)
             return made
         if code in (op.MAX_REPEAT, op.MIN_REPEAT):
             least, most, inner = argument
-            return self._repeat(int(least), int(most), list(inner), flags, rule, valued=valued, value=value)
-        position = self._position(rule, _test(item, flags), valued=valued)
+            return self._repeat(int(least), int(most), list(inner), flags, number, valued=valued, value=value)
+        position = self._position(number, _test(item, flags), valued=valued)
         return _Positions(False, {position}, {position})
 
     def _repeat(
-        self, least: int, most: int, items: list[Any], flags: int, rule: int, *, valued: bool, value: int | None
+        self, least: int, most: int, items: list[Any], flags: int, number: int, *, valued: bool, value: int | None
     ) -> _Positions:
         made = _Positions(True)
-        for number in range(min(most, _EXACT)):
-            one = self._sequence(items, flags, rule, valued=valued, value=value)
-            one.empty = one.empty or number >= least
-            if number + 1 == _EXACT and most > _EXACT:
+        for copy in range(min(most, _EXACT)):
+            one = self._sequence(items, flags, number, valued=valued, value=value)
+            one.empty = one.empty or copy >= least
+            if copy + 1 == _EXACT and most > _EXACT:
                 for position in one.last:
                     self._follow[position] |= one.first
                 one.empty = True
@@ -296,6 +305,10 @@ class Automaton:
 
     def move(self, state: State, piece: str) -> Move:
         """One piece on."""
+        known = state.pieces.get(piece)
+        if known is not None:
+            return known
+        first = state
         kept: tuple[int, ...] = tuple(range(len(state.groups)))
         touched: frozenset[int] = frozenset()
         for offset, character in enumerate(piece):
@@ -303,17 +316,32 @@ class Automaton:
             kept = tuple(kept[number] if number >= 0 else -1 - offset for number in step.kept)
             touched |= step.touched
             state = step.state
-        return Move(state, kept, touched)
+        move = Move(state, kept, touched)
+        if len(piece) <= _SHORT_PIECE and self._moves < _MOST_MOVES:
+            self._moves += 1
+            first.pieces[piece] = move
+        return move
 
     def remember(self, before: State, piece: str, move: Move) -> None:
-        """Note a move that needs no thought when it comes again, if it is one."""
-        if move.touched or len(before.groups) > 1 or len(move.kept) > 1:
+        """Note a move that needs no thought when it comes again, if it is one: nothing may have matched, and what waits
+        begins in the piece, or as it did before."""
+        if move.touched or not 0 < len(piece) <= _LONGEST_PIECE or self._remembered >= _MOST_MOVES:
             return
-        if not 0 < len(piece) <= _LONGEST_PIECE or self.pieces >= _MOST_MOVES:
+        kept = move.kept
+        starts: tuple[int, ...] = ()
+        if not kept:
+            waits = -1
+        elif kept[0] < 0:
+            waits = -1 - kept[0]
+            if waits == 1 and piece[0] == " ":
+                waits = 0  # the blank before a word waits with it: to cut it off would cost more than all the rest
+            starts = tuple(-1 - offset - waits for offset in kept)
+        elif kept == tuple(range(len(before.groups))):
+            waits = -2
+        else:
             return
-        self.pieces += 1
-        waits = -1 if not move.kept else -2 if move.kept[0] == 0 and before.groups else -1 - move.kept[0]
-        before.moves[piece] = (waits, move.state.moves)
+        self._remembered += 1
+        before.moves[piece] = (waits, move.state.moves, starts)
 
 
 def _forbidden(before: str, word: int) -> bool:
@@ -343,7 +371,9 @@ def _test(item: Any, flags: int) -> Any:
     plain = _plain(item)
     if not flags & re.IGNORECASE:
         return plain
-    return lambda character: any(plain(one) for one in (character, character.lower(), character.upper()) if len(one) == 1)
+    return lambda character: any(
+        plain(one) for one in (character, character.lower(), character.upper()) if len(one) == 1
+    )
 
 
 def _plain(item: Any) -> Any:

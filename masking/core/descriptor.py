@@ -144,13 +144,13 @@ class Descriptor:
 class Descriptors:
     """All descriptors of one installation; picks the one that a request belongs to."""
 
-    __slots__ = ("_patterns", "_sorted", "replies")
+    __slots__ = ("_patterns", "_sorted", "replies", "unsure")
 
     def __init__(self, descriptors: Iterable[Descriptor]) -> None:
-        """Raises ProviderError if two descriptors share an id."""
+        """Among those that fit equally well the first wins. Raises ProviderError if two descriptors share an id."""
         given = list(descriptors)
         pairs = [(pattern, one) for one in given for pattern in one._patterns]
-        pairs.sort(key=lambda pair: (pair[0].specificity, pair[1].id), reverse=True)
+        pairs.sort(key=lambda pair: pair[0].specificity, reverse=True)  # stable: among equals the first given wins
         self._patterns = tuple(pairs)
         self._sorted = tuple({id(one): one for _, one in pairs}.values())
         seen: set[str] = set()
@@ -160,6 +160,12 @@ class Descriptors:
             seen.add(descriptor.id)
         self.replies: Final = Document.joined(descriptor.response for descriptor in self._sorted)
         """Where text sits in a whole reply of whichever API: what one of them calls opaque is opaque."""
+        modes: dict[Path, set[str]] = {}
+        for lane in (lane for descriptor in given for lane in descriptor.lanes):
+            modes.setdefault(lane.text, set()).add(lane.mode)
+        self.unsure: Final = frozenset(text for text, found in modes.items() if len(found) > 1)
+        """The lanes that one descriptor reads in pieces and another as repeats: where the request is not known, each
+        has to find out."""
 
     def __iter__(self) -> Iterator[Descriptor]:
         return iter(self._sorted)

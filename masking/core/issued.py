@@ -48,6 +48,8 @@ def is_us_npi(text: str) -> bool:
 
 def is_coordinates(text: str) -> bool:
     """Latitude and longitude in degrees (either order): the one within 90, the other within 180, not both whole."""
+    if "°" in text:
+        return all(float(degrees) <= 180 for degrees in re.findall(r"(\d{1,3}(?:\.\d+)?)°", text))
     numbers = re.findall(r"-?\d{1,3}(?:\.\d+)?", text)
     if len(numbers) != 2:
         return False

@@ -119,12 +119,10 @@ class JsonStream:
             return at + 1
         number = _NUMBER.match(text, at)
         assert number is not None
-        if self._outside.held:  # the number of a placeholder that stands outside a string
-            said.append(self._restored(text[at]))
-            return at + 1
         if number.end() == len(text) and not last and number.end() - at < _LONGEST_NUMBER:
             return None
         if any(instead is not None for _, instead in self._number.edits(number.group(), last=True)):
+            said.append(self._outside.flush())
             said.append(f'"{json_escaped(self._number.feed(number.group()) + self._number.flush())}"')
         else:
             said.append(self._restored(number.group()))

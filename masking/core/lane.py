@@ -10,9 +10,17 @@ numbers stay true, and an event waits for at most one later event of its lane.
     quiet         say; holding if held   -
     holding       say; free the earlier  append the tail to the one that waits
 
+What a stream says need not be a part of what it was fed: values come instead of placeholders, and what the model made
+up may be redacted. So a tail may span several events (the digits of a number), each of which leaves when the next one
+of its lane has come.
+
 A lane may fall silent for good with a tail in hand while others speak on (thinking that ends in "<"). After `patience`
-later events its tail is said as it is. Cumulative lanes repeat all text so far in every event: only what is new is
-fed, and the event's text becomes everything said so far.
+later events its tail is said, through `flush`, as if the text ended there: what is a value by then is redacted. If the
+lane speaks again all the same, its text begins anew, so a value whose halves lie on either side is not recognised;
+descriptors name what closes a lane, so that this is left to lanes that close nowhere.
+
+Cumulative lanes repeat all text so far in every event: only what is new is fed, and the event's text becomes everything
+said so far.
 """
 
 from __future__ import annotations
@@ -68,16 +76,20 @@ class Held(Generic[E]):
         self.doc = doc
         self._waiting = 0
         self._rest = False
-        self._touched: list[tuple[Any, Any, str]] = []
-        self._opened: list[tuple[Any, Any, Any, str]] = []
+        # Most events need neither list.
+        self._touched: list[tuple[Any, Any, str]] | None = None
+        self._opened: list[tuple[Any, Any, Any, str]] | None = None
 
     @property
     def changed(self) -> bool:
-        return self._rest or any(container[name] != was for container, name, was in self._touched)
+        if self._touched is None or self._rest:
+            return self._rest
+        return any(container[name] != was for container, name, was in self._touched)
 
     def open_strings(self, opens: Sequence[Find]) -> None:
         """Put the JSON that the found strings hold in their places, outer strings first, so that lanes can lead into
         it."""
+        opened = self._opened = []
         for find in opens:
             found: list[Piece] = []
             find(self.doc, found, [])
@@ -88,12 +100,12 @@ class Held(Generic[E]):
                     container[name] = doc = read(text)
                 except ValueError:  # a text, or JSON cut short: a lane of its own, or restored whole
                     continue
-                self._opened.append((container, name, doc, text))
+                opened.append((container, name, doc, text))
 
     def close_strings(self) -> None:
         """Make strings of what `open_strings` opened; JSON in which nothing changed keeps its own spelling."""
         changed = self.changed
-        for container, name, doc, text in reversed(self._opened):
+        for container, name, doc, text in reversed(self._opened or ()):
             if changed and read(text) != doc:
                 text = respell(text.encode("utf-8", "surrogatepass"), doc).decode()
             container[name] = text
@@ -149,7 +161,6 @@ class Lanes(Generic[E]):
         strings outside the lanes are known to hold nothing to restore.
         """
         held = Held(event, doc)
-        self._queue.append(held)
         if doc is not None:
             pieces: list[Piece] = []
             closes: list[tuple[Any, ...]] = []
@@ -162,6 +173,11 @@ class Lanes(Generic[E]):
                 self._piece(held, key, container, name, text)
             for prefix in closes:
                 self._close(prefix)
+        if not held._waiting and not self._queue:
+            if held._opened:
+                held.close_strings()
+            return [held]
+        self._queue.append(held)
         return self._drain()
 
     def sees(self, doc: Any) -> bool:
@@ -212,11 +228,11 @@ class Lanes(Generic[E]):
         if state.stream.held:
             held._waiting += 1
             state.held, state.container, state.name = held, container, name
-        if said != text:
+        if said != text or state.held is not None:  # a tail may still change the text when it is flushed
             container[name] = said
+            if held._touched is None:
+                held._touched = []
             held._touched.append((container, name, text))
-        elif state.held is not None:
-            held._touched.append((container, name, text))  # its tail may still change when it is flushed
 
     def _cumulative(self, state: _State, text: str) -> str:
         if not text.startswith(state.raw):  # it does not go on from the former one: afresh
@@ -250,8 +266,8 @@ class Lanes(Generic[E]):
         state.raw = state.said = ""
 
     def _close(self, prefix: tuple[Any, ...]) -> None:
-        length = len(prefix)
-        for key in [key for key in self._open if key[:length] == prefix]:
+        lane, length = prefix[0], len(prefix)
+        for key in [key for key in self._open if key[0] == lane and key[:length] == prefix]:
             self._settle(self._open.pop(key))
 
     def _settle(self, state: _State) -> None:

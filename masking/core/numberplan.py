@@ -37,14 +37,29 @@ _WRITTEN, _ASSUMED = True, False
 class Plan:
     """The numbering plan of one region (ISO 3166-1 alpha-2), or of a country code without a region."""
 
-    __slots__ = ("_formats", "_idd", "_least", "_lengths", "_local", "_match", "_prefix", "_rule", "_types", "code", "leading", "lengths")
+    __slots__ = (
+        "_formats",
+        "_idd",
+        "_least",
+        "_lengths",
+        "_local",
+        "_match",
+        "_prefix",
+        "_rule",
+        "_types",
+        "code",
+        "leading",
+        "lengths",
+    )
 
     def __init__(self, metadata: Any) -> None:
         general = metadata.general_desc
         self.code = str(metadata.country_code)
         self.leading = re.compile(metadata.leading_digits).match if metadata.leading_digits is not None else None
         self._idd = re.compile(metadata.international_prefix).match if metadata.international_prefix else None
-        self._prefix = re.compile(metadata.national_prefix_for_parsing) if metadata.national_prefix_for_parsing else None
+        self._prefix = (
+            re.compile(metadata.national_prefix_for_parsing) if metadata.national_prefix_for_parsing else None
+        )
         self._rule: str | None = metadata.national_prefix_transform_rule or None
         self._match = _full(general)
         self._lengths: Sequence[int] = tuple(general.possible_length)

@@ -11,8 +11,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
+from masking.core.trigger import chain, trigger
 from masking.core.view import View
 
+ahocorasick_rs: Any
+try:
+    import ahocorasick_rs
+except ImportError:  # as re2
+    ahocorasick_rs = None
 try:
     import re2
 except ImportError:  # no wheel for this platform, or the extra `fast` was not asked for
@@ -49,7 +55,12 @@ BOUNDARIES: Final[dict[str, tuple[str, str, str, str]]] = {
 _FOREIGN = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|\\[ABGKZzCpPQEux]|[*+?}]\+")
 _NOT_ON_IMAGE = re.compile(r"[^\x00-\x7f]|\\[pPxu]")
 _MOST_SHORTER = 6
-_SET_MEMORY = 64 << 20  # bytes; a Set whose automaton outgrows this starts its cache again, it does not miss
+_JOINED_MEMORY = 64 << 20  # bytes; an automaton that outgrows this starts its cache again, it does not miss
+_NAMED = re.compile(r"\(\?P<[A-Za-z_0-9]+>")
+_MANY = 1 << 30
+_DIGIT = re.compile(b"[0-9]")
+_FOLDED_LATER = ("ſ".encode(), "\u212a".encode())  # with (?i) RE2 takes them for s and k, which bytes.lower does not
+_LONG = 1 << 16  # bytes
 
 
 class PatternSyntaxError(ValueError):
@@ -127,29 +138,92 @@ class Pattern:
 
 
 class Gate:
-    """Says in one pass which of many patterns can match a text at all; without RE2 it lets everything through."""
+    """Says quickly which of many patterns can match a text at all.
 
-    __slots__ = ("_all", "_set")
+    Patterns that need one of a few words (`masking.core.trigger`) are let through where such a word stands: all words
+    are looked for in one pass. The others are joined to one pattern, which mostly finds nothing; where it does, those
+    of them are let through whose digits the text has. With neither RE2 nor ahocorasick-rs: words one after the other.
+    """
+
+    __slots__ = ("_all", "_automaton", "_digits", "_joined", "_levels", "_owners", "_plain", "_words")
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._all = range(len(patterns))
-        self._set: Any = None
-        if re2 is None or not patterns:
-            return
-        self._set = re2.Set.SearchSet(_options("UTF8", memory=_SET_MEMORY))
-        for pattern in patterns:
-            self._set.Add(pattern.source.encode())
-        # Matches everything, so that an answer without it would tell of an automaton that ran out of memory.
-        self._set.Add(b"")
-        self._set.Compile()
+        triggers = [trigger(pattern.source) for pattern in patterns]
+        self._plain = [(one.digits, index) for index, one in enumerate(triggers) if not one.words]
+        self._joined = _joined([patterns[index] for _, index in self._plain])
+        self._digits = sorted({digits for digits, _ in self._plain} - {0})
+        self._levels = None if self._joined is None else _levels(self._digits)
+        owners: dict[bytes, list[int]] = {}
+        for index, one in enumerate(triggers):
+            for word in one.words:
+                owners.setdefault(word.encode(), []).append(index)
+        self._words = list(owners)
+        self._owners = list(owners.values())
+        self._automaton: Any = None
+        if ahocorasick_rs is not None and owners:
+            self._automaton = ahocorasick_rs.BytesAhoCorasick(self._words)
 
     def open_for(self, view: View) -> Sequence[int]:
         """The indexes of the patterns worth running, in ascending order."""
-        if self._set is None:
+        data = view.utf8.lower()
+        if not data.isascii() and any(letter in data for letter in _FOLDED_LATER):
             return self._all
-        found: list[int] = self._set.Match(view.utf8) or []
-        everything = len(self._all)
-        return sorted(index for index in found if index < everything) if everything in found else self._all
+        found: set[int] = set()
+        if self._automaton is not None and len(data) <= _LONG:
+            for word, _, _ in self._automaton.find_matches_as_indexes(data, overlapping=True):
+                found.update(self._owners[word])
+        else:
+            # A long text may hold words in as many places as it has bytes, so each is looked for once.
+            found.update(*(self._owners[at] for at, word in enumerate(self._words) if word in data))
+        if self._plain and (self._joined is None or self._joined.search(view.utf8)):
+            digits = self._most_digits(view.utf8)
+            found.update(index for needed, index in self._plain if needed <= digits)
+        return sorted(found)
+
+    def _most_digits(self, data: bytes) -> int:
+        """A number of digits that stand in one chain, at least as many as any pattern of its level needs."""
+        if self._levels is None:
+            return _MANY if _DIGIT.search(data) else 0
+        found: list[int] = self._levels.Match(data) or []
+        # The last matches everything: an answer without it would tell of an automaton that ran out of memory.
+        if len(self._digits) not in found:
+            return _MANY
+        return max((self._digits[level] for level in found if level < len(self._digits)), default=0)
+
+
+class _Joined:
+    """Many patterns as one, each with its boundaries: whether any matches."""
+
+    __slots__ = ("_regexp",)
+
+    def __init__(self, source: str) -> None:
+        self._regexp = re2.compile(source.encode(), _options("UTF8", memory=_JOINED_MEMORY))._regexp
+
+    def search(self, data: bytes) -> bool:
+        found: bool = self._regexp.Match(_UNANCHORED, data, 0, len(data))[0][0] >= 0
+        return found
+
+
+def _joined(patterns: Sequence[Pattern]) -> _Joined | None:
+    if re2 is None or not patterns:
+        return None
+    parts = (
+        f"{BOUNDARIES[one.before][2]}(?:{_NAMED.sub('(?:', one.source)}){BOUNDARIES[one.after][3]}" for one in patterns
+    )
+    try:
+        return _Joined("|".join(parts))
+    except re2.error:  # too large together, though not one by one
+        return None
+
+
+def _levels(digits: Sequence[int]) -> Any:
+    made = re2.Set.SearchSet(_options("LATIN1"))
+    for number in digits:
+        made.Add(chain(number).encode())
+    made.Add(b"")
+    made.Compile()
+    return made
 
 
 class _Engine(Protocol):

@@ -19,7 +19,9 @@ __all__ = ["Phones"]
 
 _VALID: Final = 1
 _MOST_PARSED: Final = 250  # characters; phonenumbers refuses longer ones
-_LEAD_REACH: Final = 10  # characters before the first digit that can belong to a candidate: twice a bracket or plus and 4
+_LEAD_REACH: Final = (
+    10  # characters before the first digit that can belong to a candidate: twice a bracket or plus and 4
+)
 _PLAIN: Final = re.compile(r"[-+ ./()\[\]0-9\u2010-\u2015\u00a0\u3000\uff08\uff09]+")
 _CORE: Final = re.compile(r"[+0-9].*[0-9]|[0-9]", re.S)
 _NOT_DIGITS: Final = re.compile("[^0-9]+")
@@ -245,7 +247,12 @@ class _Candidate:
         ):
             return None
         text = self._text
-        if start > 0 and candidate[0] not in "+(" and not matcher._LEAD_PATTERN.match(candidate) and _joins(text[start - 1]):
+        if (
+            start > 0
+            and candidate[0] not in "+("
+            and not matcher._LEAD_PATTERN.match(candidate)
+            and _joins(text[start - 1])
+        ):
             return None
         if end < len(text) and _joins(text[end]):
             return None

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from masking.core.automaton import Automaton, State, identifies, width
 from masking.core.context import Context
 from masking.core.finding import Finding, resolve
-from masking.core.pattern import Gate, Pattern
+from masking.core.pattern import Accept, Gate, Pattern
 from masking.core.rule import Category, PatternSource, Rule
 from masking.core.terms import normal
 from masking.core.streamview import StreamView
@@ -47,7 +47,6 @@ class _Candidate:
 
     finding: Finding
     order: int
-    rule: int
     pattern: int
     end: int
     values: tuple[str, str]
@@ -66,68 +65,57 @@ class _End(str):
     pattern: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One pattern that looks at answers; `needs` is how many characters before what waits it has to see."""
+
+    pattern: Pattern
+    rule: Rule
+    order: int
+    accept: Accept | None
+    proves: bool
+    context: Context | None
+    needs: int
+
+
 class Plan:
     """Which rules of a category look at answers, made ready once and shared by all streams."""
 
     def __init__(self, category: Category) -> None:
-        self.rules: list[tuple[int, Rule, PatternSource, Context | None]] = []
-        self.patterns: list[list[tuple[int, Pattern]]] = []
-        parts: list[tuple[int, str, str, str]] = []
-        self.lookback = 0
-        for order, rule in enumerate(category.rules):
-            source, context = rule.source, rule.context
-            if rule.answer != "redact" or not isinstance(source, PatternSource):
-                continue
-            if context is not None and context.side == "after":
-                if context.required:
-                    continue  # what follows is not written yet
-                context = None
-            elif context is not None:
-                context = _before(context)
-                self.lookback = max(self.lookback, context.within + max(map(len, context.words)))
-            index = len(self.rules)
-            self.rules.append((order, rule, source, context))
-            self.patterns.append([(len(parts) + number, pattern) for number, pattern in enumerate(source.patterns)])
-            for pattern in source.patterns:
-                parts.append((index, pattern.source, pattern.before, pattern.after))
-                if "(?P<value>" in pattern.source or not pattern.source.isascii():
-                    self.lookback = max(self.lookback, min(width(pattern.source), _LONGEST_CONTEXT))
-        self.lookback += _SLACK
-        self.automaton = Automaton(parts)
-        self._owners = [index for index, *_ in parts]
-        self._gate = Gate([pattern for patterns in self.patterns for _, pattern in patterns])
+        self.looks = [look for order, rule in enumerate(category.rules) for look in _looks(rule, order)]
+        self.lookback = max((look.needs for look in self.looks), default=0)
+        self.automaton = Automaton([(one.pattern.source, one.pattern.before, one.pattern.after) for one in self.looks])
+        self._gate = Gate([look.pattern for look in self.looks])
 
     def candidates(
         self, before: str, text: str, touched: Collection[int], ends: dict[int, int]
     ) -> Iterator[_Candidate]:
-        """What the rules `touched` find in `text`, with `before` as context; `ends` says up to where in `before + text`
-        a pattern has matched already."""
+        """What the patterns `touched` find in `text`, with `before` as context; `ends` says up to where in
+        `before + text` a pattern has matched already."""
         size = len(before)
         whole = before + text
         view = StreamView(whole)
-        for index in sorted(touched):
-            order, rule, source, context = self.rules[index]
-            accept = source.accepts if source.checks else None
-            for number, pattern in self.patterns[index]:
-                begin = view.seen_from(ends.get(number, 0))
-                for _, end, start, stop in pattern.matches(view, accept, begin):
-                    if rule.allow and normal(view.text[start:stop]) in rule.allow:
+        for number in sorted(touched):
+            look = self.looks[number]
+            rule = look.rule
+            for _, end, start, stop in look.pattern.matches(view, look.accept, view.seen_from(ends.get(number, 0))):
+                if rule.allow and normal(view.text[start:stop]) in rule.allow:
+                    continue
+                score = rule.score
+                if look.context is not None:
+                    near = look.context.near(view, start, stop) is not None
+                    if look.context.required and not near:
                         continue
-                    score = rule.score
-                    if context is not None and context.near(view, start, stop) is not None:
-                        score = score if context.score is None else context.score
-                    elif context is not None and context.required:
-                        continue
-                    begun, last = view.original(start, stop)
-                    first = begun
-                    while first < last and not identifies(whole[first]):
-                        first += 1
-                    if size <= first < last:
-                        finding = Finding(first - size, last - size, rule.entity, score, rule.id, source.proves)
-                        after = view.original(end - 1, end)[1] - size
-                        values = (whole[first:last], whole[begun:last])
-                        yield _Candidate(finding, order, index, number, after, values)
-
+                    if near and look.context.score is not None:
+                        score = look.context.score
+                begun, last = view.original(start, stop)
+                first = begun
+                while first < last and not identifies(whole[first]):
+                    first += 1
+                if size <= first < last:
+                    finding = Finding(first - size, last - size, rule.entity, score, rule.id, look.proves)
+                    after = view.original(end - 1, end)[1] - size
+                    yield _Candidate(finding, look.order, number, after, (whole[first:last], whole[begun:last]))
 
     def findings(self, text: str) -> list[Finding]:
         """What an answer that is `text` would be redacted by, the whole of it known."""
@@ -137,23 +125,38 @@ class Plan:
         candidates = self.candidates("", text, touched, {})
         return resolve(((one.finding, one.order) for one in candidates), text)
 
-
     def touched(self, text: str) -> frozenset[int]:
-        """The rules whose patterns may match in `text`, and no others if it is short."""
+        """The patterns that may match in `text`."""
         if len(text) <= _LONG:
             return self.automaton.move(self.automaton.idle, text).touched
-        return frozenset(self._owners[index] for index in self._gate.open_for(StreamView(text)))
+        return frozenset(self._gate.open_for(StreamView(text)))
 
 
-def _before(context: Context) -> Context:
-    return Context(context.words, context.within, "before", required=context.required, score=context.score)
+def _looks(rule: Rule, order: int) -> Iterator[_Look]:
+    """The patterns of a rule that looks at answers."""
+    source, context = rule.source, rule.context
+    if rule.answer != "redact" or not isinstance(source, PatternSource):
+        return
+    if context is not None and context.side == "after":
+        if context.required:
+            return  # what follows is not written yet
+        context = None
+    elif context is not None:
+        context = Context(context.words, context.within, "before", required=context.required, score=context.score)
+    accept = source.accepts if source.checks else None
+    near = 0 if context is None else context.within + max(map(len, context.words))
+    for pattern in source.patterns:
+        # What a pattern matches before its value, or of Han characters, may have been said already.
+        said = "(?P<value>" in pattern.source or not pattern.source.isascii()
+        needs = max(near, min(width(pattern.source), _LONGEST_CONTEXT) if said else 0) + _SLACK
+        yield _Look(pattern, rule, order, accept, source.proves, context, needs)
 
 
 class Redactor:
     """One lane's reader: `take` text as it comes, and it says what became of it, in order.
 
     `held` is what waits, `state` and `starts` where the automaton is and where in `held` its groups began, `touched`
-    the rules that may have matched in `held`, `trail` what was said last.
+    the patterns that may have matched in `held`, `trail` what was said last.
     """
 
     __slots__ = ("_plan", "held", "own", "starts", "state", "touched", "trail")
@@ -168,23 +171,14 @@ class Redactor:
         self.touched: frozenset[int] = frozenset()
         self.trail: deque[str] = deque(maxlen=plan.lookback + 16)
 
-    @property
-    def settled(self) -> bool:
-        """Whether nothing may have matched in what waits, and the automaton began where it begins."""
-        return not self.touched and self.starts in ((), (0,)) and bool(self.starts) == bool(self.held)
-
-    def take(self, text: str, *, last: bool = False, known: bool = False) -> list[Edit]:
-        """What may be said now that `text` has come; with `last`, all of it, and what follows begins afresh.
-
-        `known` says that the text is a whole piece in which no placeholder begins: its move is worth remembering.
-        """
+    def take(self, text: str, *, last: bool = False) -> list[Edit]:
+        """What may be said now that `text` has come; with `last`, all of it, and what follows begins afresh."""
         if last and len(text) > _LONG:
             return self._whole(self.held + text)
         automaton = self._plan.automaton
         waiting = len(self.held)
         pending = self.held + text
-        before, was_settled = self.state, self.settled
-        move = automaton.move(before, text)
+        move = automaton.move(self.state, text)
         state = move.state
         starts = tuple(self.starts[number] if number >= 0 else waiting - 1 - number for number in move.kept)
         touched = self.touched | move.touched
@@ -192,8 +186,6 @@ class Redactor:
         if len(pending) - hold > state.bound:
             state, starts = self._again(pending, len(pending) - state.bound)
             hold = starts[0] if starts else len(pending)
-        elif was_settled and known:
-            automaton.remember(before, text, move)
         if last:
             hold = len(pending)
         self.held, self.state = pending, state
@@ -213,6 +205,32 @@ class Redactor:
             self.touched = touched
         return edits
 
+    def step(self, text: str) -> str | None:
+        """As `take` where nothing may have matched: what is said as it stands; None where `take` must see."""
+        move = self._plan.automaton.move(self.state, text)
+        if move.touched or self.touched:
+            return None
+        waiting = len(self.held)
+        starts = tuple([self.starts[number] if number >= 0 else waiting - 1 - number for number in move.kept])
+        pending = self.held + text
+        hold = starts[0] if starts else len(pending)
+        if len(pending) - hold > move.state.bound:
+            return None
+        self.state = move.state
+        if not hold:
+            self.held, self.starts = pending, starts
+            return ""
+        self.held = pending[hold:]
+        self.starts = tuple([start - hold for start in starts]) if starts else ()
+        said = pending[:hold]
+        self.trail.append(said)
+        return said
+
+    def remember(self, before: State, text: str) -> None:
+        """Note what `text` did in the state `before`, a whole piece in which no placeholder begins."""
+        automaton = self._plan.automaton
+        automaton.remember(before, text, automaton.move(before, text))
+
     def _whole(self, pending: str) -> list[Edit]:
         """All of a long text whose end is known: the patterns' own gate is quicker than the automaton."""
         touched = self._plan.touched(pending)
@@ -222,10 +240,9 @@ class Redactor:
         self.afresh()
         return edits
 
-    def resume(self, state: State, held: str) -> None:
-        """Go on from where known moves led: one group at most, which begins where `held` begins."""
-        self.state, self.held = state, held
-        self.starts = (0,) if state.groups else ()
+    def resume(self, state: State, held: str, starts: tuple[int, ...]) -> None:
+        """Go on from where known moves led."""
+        self.state, self.held, self.starts = state, held, starts
 
     def afresh(self) -> None:
         """What follows has nothing to do with what came."""
@@ -241,7 +258,7 @@ class Redactor:
 
     def _settle(self, pending: str, hold: int, touched: frozenset[int]) -> tuple[list[Edit], int, frozenset[int]]:
         """Decide what ends before everything that is still open; returns what is said, up to where, and the rest."""
-        before, ends = self._context()
+        before, ends = self._context(max(self._plan.looks[number].needs for number in touched))
         candidates = list(self._plan.candidates(before, pending, touched, ends))
         reach = _reach(candidates, hold)
         decided = [one for one in candidates if one.end <= reach]
@@ -263,24 +280,29 @@ class Redactor:
             self.trail.append(_End(pattern))
             said = end
         self._trail(pending[said:reach])
-        waiting = frozenset(one.rule for one in candidates if one.end > reach)
-        return edits, reach, (touched & self.state.rules) | waiting if reach < len(pending) else frozenset()
+        waiting = frozenset(one.pattern for one in candidates if one.end > reach)
+        return edits, reach, (touched & self.state.patterns) | waiting if reach < len(pending) else frozenset()
 
     def _trail(self, said: str) -> None:
         if said:
             self.trail.append(said)
 
-    def _context(self) -> tuple[str, dict[int, int]]:
-        """What was said last, and where in it patterns have matched to."""
-        said = "".join(self.trail)
-        drop = max(0, len(said) - self._plan.lookback)
-        size = -drop
-        ends: dict[int, int] = {}
-        for piece in self.trail:
-            if isinstance(piece, _End) and size > 0:
-                ends[piece.pattern] = size
-            size += len(piece)
-        return said[drop:], ends
+    def _context(self, size: int) -> tuple[str, dict[int, int]]:
+        """The last `size` characters that were said, and up to where in them patterns have matched."""
+        pieces: list[str] = []
+        behind = 0
+        marks: list[tuple[int, int]] = []
+        for piece in reversed(self.trail):
+            if behind >= size:
+                break
+            if piece:
+                pieces.append(piece)
+                behind += len(piece)
+            elif isinstance(piece, _End):
+                marks.append((piece.pattern, behind))
+        said = "".join(reversed(pieces))[-size:]
+        ends = {pattern: len(said) - behind for pattern, behind in reversed(marks)}
+        return said, ends
 
 
 def _reach(candidates: Sequence[_Candidate], hold: int) -> int:

@@ -30,6 +30,8 @@ class PatternSource:
     patterns: tuple[Pattern, ...]
     checks: tuple[Accept, ...] = ()
     proves: bool = False
+    names: tuple[str, ...] = ()
+    """What the checks are called in the rule, in the same order."""
 
     def accepts(self, value: str) -> bool:
         """Whether every check confirms the value."""

@@ -221,9 +221,14 @@ def _source(raw: RecogniserKeys, place: Place, library: Library) -> _Source:
         raw.check if isinstance(raw.check, list) else [] if raw.check in (None, "none") else [raw.check]
     )
     try:
-        return PatternSource(patterns, tuple(named_check(spec) for spec in specs), is_proof(specs))
+        checks = tuple(named_check(spec) for spec in specs)
+        return PatternSource(patterns, checks, is_proof(specs), tuple(map(_check_name, specs)))
     except ConfigurationError as error:
         place.refuse("check", str(error))
+
+
+def _check_name(spec: str | Mapping[str, Any]) -> str:
+    return spec if isinstance(spec, str) else next(iter(spec))
 
 
 def _beside(raw: RecogniserKeys, place: Place) -> BesideKeys:

@@ -16,6 +16,7 @@ from masking.core.framing import FRAMINGS
 from masking.core.lane import Held
 from masking.core.path import Piece, spell
 from masking.core.placeholder import Grammar
+from masking.core.rule import Category
 from masking.core.rulefile import load_category
 from masking.core.scan import Scanner
 from masking.core.session import LITERAL, Session
@@ -92,6 +93,9 @@ def session_of(values: dict[str, str]) -> Session:
         }
         for number, (placeholder, value) in enumerate(values.items())
     ]
+    if not rules:
+        nothing = Category("Samples", "1", {}, (), "samples")
+        return Session(Scanner(nothing, _no_detector), Grammar((LITERAL,)), {})
     text = json.dumps({"category": "Samples", "version": "1", "about": {"en": "samples"}, "rules": rules})
     category = load_category(text, "samples", _no_recogniser)
     return Session(Scanner(category, _no_detector), Grammar((*category.entities, LITERAL)), {})

@@ -23,13 +23,16 @@ from masking.core.rule import Category, ModelSource, PatternSource, PresidioSour
 from masking.core.terms import normal
 from masking.core.view import View
 
-__all__ = ["Detect", "Detectors", "Scanner"]
+__all__ = ["Detect", "Detectors", "Scanner", "Together"]
 
 Detect = Callable[[str], Sequence[Entity]]
 """A detector of the outer layers: a model, a spaCy pipeline or a Presidio recogniser. Text in, entities out."""
 
 Detectors = Callable[[ModelSource | PresidioSource | SpacySource], Detect]
 """Gives the detector of a source; called once per distinct source, when it is first needed."""
+
+Together = Callable[[Sequence[PresidioSource]], Callable[[str], Sequence[tuple[int, Entity]]]]
+"""Gives one detector for several of Presidio's recognisers: text in, entities out, each with its source's number."""
 
 _KNOWN_TEXTS = 4096
 
@@ -40,13 +43,29 @@ class Scanner:
     """A category made ready to scan; immutable, shared between threads.
 
     `detectors` supplies what the core cannot run by itself. It is asked for a detector only when a text needs it.
+    `together`, where given, supplies one detector for all of Presidio's recognisers, which share a gate in it.
     """
 
-    __slots__ = ("_detectors", "_external", "_gate", "_known", "_patterns", "_ready", "_terms", "category")
+    __slots__ = (
+        "_detectors",
+        "_external",
+        "_gate",
+        "_group",
+        "_grouped",
+        "_known",
+        "_patterns",
+        "_ready",
+        "_terms",
+        "_together",
+        "category",
+    )
 
-    def __init__(self, category: Category, detectors: Detectors) -> None:
+    def __init__(self, category: Category, detectors: Detectors, together: Together | None = None) -> None:
         self.category = category
         self._detectors = detectors
+        self._together = together
+        self._group: Callable[[str], Sequence[tuple[int, Entity]]] | None = None
+        self._grouped: list[tuple[int, Rule, PresidioSource]] = []
         self._ready: dict[_External, Detect] = {}
         self._known = _Known()
         self._external: list[tuple[int, Rule, _External]] = []
@@ -64,6 +83,8 @@ class Scanner:
                 self._patterns.append((order, rule, source.gate, source))
             elif isinstance(source, TermSource):
                 self._terms.append((order, rule, source))
+            elif isinstance(source, PresidioSource) and together is not None:
+                self._grouped.append((order, rule, source))
             else:
                 self._external.append((order, rule, source))
         self._gate = Gate(gates)
@@ -127,11 +148,24 @@ class Scanner:
                 finding = self._finding(view, start, end, rule, rule.score, checked=False)
                 if finding is not None:
                     yield finding, order
+        if self._grouped:
+            yield from self._detected_together(view)
         for order, rule, external in self._external:
             yield from self._detected(view, order, rule, external)
 
+    def _detected_together(self, view: View) -> Iterator[tuple[Finding, int]]:
+        if self._group is None:
+            assert self._together is not None
+            self._group = self._together([source for _, _, source in self._grouped])
+        for index, entity in self._group(view.text):
+            order, rule, _ = self._grouped[index]
+            if entity.score >= rule.score:
+                finding = self._finding(view, entity.start, entity.end, rule, entity.score, checked=False)
+                if finding is not None:
+                    yield finding, order
+
     def _detected(self, view: View, order: int, rule: Rule, source: _External) -> Iterator[tuple[Finding, int]]:
-        entities = self._detect(source, view)
+        entities = self.detect(source, view)
         if isinstance(source, PresidioSource):
             counted = [(entity, entity.score) for entity in entities if entity.score >= rule.score]
         else:
@@ -141,7 +175,8 @@ class Scanner:
             if finding is not None:
                 yield finding, order
 
-    def _detect(self, source: _External, view: View) -> Sequence[Entity]:
+    def detect(self, source: _External, view: View) -> Sequence[Entity]:
+        """What a detector of the outer layers finds in the view; a model runs once per view."""
         detect = self._ready.get(source)
         if detect is None:
             detect = self._ready[source] = self._detectors(source)

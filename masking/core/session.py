@@ -12,6 +12,7 @@ from typing import overload
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.finding import Finding, resolve
 from masking.core.jsonstream import JsonStream
+from masking.core.links import Links
 from masking.core.placeholder import Grammar, canonical
 from masking.core.redact import Plan
 from masking.core.rule import OperatorSpec
@@ -116,6 +117,19 @@ class Session:
         pieces.append(text[at:])
         return Masked("".join(pieces), tuple(findings))
 
+    def placeholder(self, value: str, entity: str) -> str:
+        """The placeholder of a value that something else found, for instance Presidio.
+
+        Raises UnmaskableError when the session is closed, or when its category does not have the entity: what it does
+        not have cannot be restored.
+        """
+        if self._closed:
+            raise UnmaskableError("this session is closed; open a new one with masker.session()")
+        if entity not in self._grammar.entities:
+            known = ", ".join(self._grammar.entities)
+            raise UnmaskableError(f"{self._scanner.category.name} has no entity {entity}; it has {known}")
+        return self._replacement(value, Finding(0, len(value), entity, 1.0, ""))
+
     def restore(self, text: str, *, json: bool = False) -> str:
         """An answer with this session's placeholders restored and new values of the category's kinds redacted.
 
@@ -138,9 +152,9 @@ class Session:
 
     def _stream(self) -> Stream:
         plan = self._plan() if self._plan is not None else None
-        if plan is None or not plan.rules:
-            return Stream(self._grammar, self._values, self._counts)
-        return RedactingStream(self._grammar, self._values, self._counts, plan, self._placeholders)
+        if plan is None or not plan.looks:
+            return Stream(self._grammar, self._values, self._counts, Links())
+        return RedactingStream(self._grammar, self._values, self._counts, plan, self._placeholders, Links())
 
     @overload
     def stream(self, pieces: Iterable[str]) -> Iterator[str]: ...

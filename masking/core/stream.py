@@ -22,6 +22,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, 
 from urllib.parse import quote
 
 from masking.core.automaton import Moves
+from masking.core.links import LOUD, Links
 from masking.core.placeholder import Grammar, State, canonical, escape_of
 from masking.core.redact import Edit, Plan, Redactor
 
@@ -29,10 +30,12 @@ __all__ = ["RedactingStream", "Stream", "StreamedText", "astreamed", "forms", "j
 
 StreamedText = Iterable[str] | AsyncIterable[str]
 
+_CANONICAL = re.compile(r"<([A-Z_]*)([1-9][0-9]{0,8})?\Z")
+_LONGEST_CANONICAL = 40  # characters
 _JOINED = re.compile(r"[0-9A-Za-z_]")
 _QUIET_LENGTH = 32  # characters
 _QUIET_ENTRIES = 1 << 16
-_LONG_WAIT = 48  # characters after which a waiting text is looked at again, even if every piece is known
+_LONG_WAIT = 160  # characters after which a waiting text is looked at again, even if every piece is known
 
 
 class Stream:
@@ -42,10 +45,19 @@ class Stream:
     the cost of a call depends on neither's size.
     """
 
-    __slots__ = ("_before", "_counts", "_form", "_grammar", "_quiet", "_values")
+    __slots__ = ("_before", "_busy", "_counts", "_form", "_grammar", "_links", "_quiet", "_values")
 
-    def __init__(self, grammar: Grammar, values: Mapping[str, str], counts: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        grammar: Grammar,
+        values: Mapping[str, str],
+        counts: Mapping[str, int],
+        links: Links | None = None,
+    ) -> None:
+        """`links` tells the places where a placeholder stays one; without it, it is restored everywhere."""
         self._grammar = grammar
+        self._links = links
+        self._busy = False
         self._quiet = grammar.quiet
         self._values = values
         self._counts = counts
@@ -59,7 +71,7 @@ class Stream:
 
     def feed(self, text: str) -> str:
         """What can be said now that `text` has arrived."""
-        if text in self._quiet and not self._form:
+        if text in self._quiet and not self._busy:
             self._before = text
             return text
         return self._said(text, last=False)
@@ -108,12 +120,33 @@ class Stream:
         if at == size and not self._form:
             self._remember(text)
         edits: list[Edit] = []
+        links = self._links
+        followed = done  # up to where `links` has read
         while at < size:
-            form = _form(grammar, buffer, at, self._counts, last=last)
-            if form is None:
-                break
-            end, placeholder = form
+            if links is not None and at > followed:
+                links.read(buffer[followed:at])
+                followed = at
+            if buffer[at] == "<":
+                # The canonical form and its beginnings, by far the most frequent, without the automaton.
+                end = buffer.find(">", at, at + _LONGEST_CANONICAL) + 1
+                placeholder = buffer[at:end]
+                if not end and not last and self._may_be_ours(buffer, at):
+                    break
+            else:
+                placeholder = ""
+            if placeholder not in self._values:
+                form = _form(grammar, buffer, at, self._counts, last=last)
+                if form is None:
+                    break
+                end, placeholder = form
             value = self._values.get(placeholder)
+            if links is not None and value is not None:
+                value = None if links.guards else value
+                links.follow(buffer[at:end])
+                followed = end
+                if value is None:
+                    at = _begin(grammar.starts, buffer, end)
+                    continue
             if value is not None:
                 if at > done:
                     edits.append((at - done, None))
@@ -124,11 +157,34 @@ class Stream:
             edits.append((at - done, None))
         self._form = buffer[at:]
         self._before = buffer[at - 1 : at] if at else ""
+        self._busy = bool(self._form)
+        if links is not None:
+            if at > followed:
+                links.read(buffer[followed:at])
+            if last:
+                links.end()
+            self._busy = self._busy or links.open
         return edits
+
+    def _may_be_ours(self, buffer: str, at: int) -> bool:
+        """Whether what begins at `at` and goes to the end is the beginning of a canonical form of this session."""
+        begun = _CANONICAL.match(buffer, at)
+        if begun is None:
+            return False
+        name, number = begun.groups()
+        if number:
+            return self._counts.get(name[:-1], 0) >= int(number)
+        return any(f"{entity}_".startswith(name) for entity in self._counts)
 
     def _remember(self, text: str) -> None:
         """Nothing begins in `text`, wherever it stands: what may precede a form only ever forbids one."""
-        if 0 < len(text) <= _QUIET_LENGTH and len(self._quiet) < _QUIET_ENTRIES and not self._grammar.starts.search(text):
+        if LOUD.search(text):
+            return
+        if (
+            0 < len(text) <= _QUIET_LENGTH
+            and len(self._quiet) < _QUIET_ENTRIES
+            and not self._grammar.starts.search(text)
+        ):
             self._quiet[text] = text
 
 
@@ -142,16 +198,24 @@ class RedactingStream(Stream):
     by all streams of a plan.
     """
 
-    __slots__ = ("_moves", "_redactor", "_text")
+    __slots__ = ("_moves", "_redactor", "_starts", "_text", "_trail")
 
     def __init__(
-        self, grammar: Grammar, values: Mapping[str, str], counts: Mapping[str, int], plan: Plan, own: Collection[str]
+        self,
+        grammar: Grammar,
+        values: Mapping[str, str],
+        counts: Mapping[str, int],
+        plan: Plan,
+        own: Collection[str],
+        links: Links | None = None,
     ) -> None:
-        super().__init__(grammar, values, counts)
+        super().__init__(grammar, values, counts, links)
         self._redactor = Redactor(plan, own)
+        self._trail = self._redactor.trail.append
         self._moves: Moves = self._redactor.state.moves
         self._text = ""
-        """What waits in the redactor."""
+        """What waits in the redactor, while known moves lead."""
+        self._starts: tuple[int, ...] = ()
 
     @property
     def held(self) -> bool:
@@ -162,27 +226,46 @@ class RedactingStream(Stream):
         """What can be said now that `text` has arrived."""
         move = self._moves.get(text)
         if move is None:
-            return self._said(text, last=False)
-        waits, moves = move
+            return self._thought(text)
+        waits, moves, starts = move
         held = self._text
-        if waits == -1:
+        if not waits:
+            self._text = text
+            self._starts = starts
+            said = held
+        elif waits == -1:
             self._text = ""
             said = held + text if held else text
-        elif waits == 0:
-            self._text = text
-            said = held
         elif waits > 0:
             self._text = text[waits:]
+            self._starts = starts
             said = held + text[:waits]
         elif len(held) > _LONG_WAIT:
-            return self._said(text, last=False)
+            return self._thought(text)
         else:
             self._text = held + text
             self._moves = moves
             return ""
         self._moves = moves
         if said:
-            self._redactor.trail.append(said)
+            self._trail(said)
+        return said
+
+    def _thought(self, text: str) -> str:
+        """What can be said now, where no known move says it."""
+        if self._busy or text not in self._quiet:
+            return self._said(text, last=False)
+        redactor = self._redactor
+        if self._moves is not _THINK:
+            redactor.resume(self._moves.state, self._text, self._starts if self._text else ())
+        before = redactor.state
+        said = redactor.step(text)
+        if said is None:
+            return self._said(text, last=False)
+        self._before = text
+        self._text, self._starts = redactor.held, redactor.starts
+        redactor.remember(before, text)
+        self._moves = redactor.state.moves
         return said
 
     def edits(self, text: str, *, last: bool = False) -> list[Edit]:
@@ -199,7 +282,7 @@ class RedactingStream(Stream):
     def _edits(self, text: str, *, last: bool) -> list[Edit]:
         redactor = self._redactor
         if self._moves is not _THINK:  # the quick way was taken: tell the redactor where it led
-            redactor.resume(self._moves.state, self._text)
+            redactor.resume(self._moves.state, self._text, self._starts if self._text else ())
             if not self._form:
                 self._before = self._text or (redactor.trail[-1] if redactor.trail else self._before)
         waiting = self._form + text
@@ -210,7 +293,7 @@ class RedactingStream(Stream):
             if value is None:
                 # Before a value, and at the end, the redactor is told that nothing follows.
                 ends = number < len(restored) or last
-                edits += redactor.take(waiting[at : at + length], last=ends, known=text in self._quiet)
+                edits += redactor.take(waiting[at : at + length], last=ends)
             else:
                 if redactor.held:
                     edits += redactor.take("", last=True)
@@ -219,10 +302,10 @@ class RedactingStream(Stream):
             at += length
         if last and redactor.held:
             edits += redactor.take("", last=True)
-        self._text = redactor.held
-        quiet = not self._form and redactor.settled
-        self._moves = redactor.state.moves if quiet else _THINK
+        self._text, self._starts = redactor.held, redactor.starts
+        self._moves = _THINK if self._busy or redactor.touched else redactor.state.moves
         return edits
+
 
 def forms(grammar: Grammar, text: str) -> Iterator[tuple[int, int]]:
     """The places in a whole text that have the form of a placeholder, or would have it with other neighbours.

@@ -12,6 +12,18 @@ from typing import Final
 
 from masking.core.errors import UnmaskableError
 from masking.core.operator_shape import LOWER, table_of
+from masking.core.surrogate_code import (
+    account,
+    bic,
+    card_expiry,
+    coordinates,
+    led,
+    mbi,
+    postcode,
+    taxpayer,
+    token,
+    vat_number,
+)
 from masking.core.surrogate_draw import Draw
 from masking.core.surrogate_name import address, email, organisation, person, place, url
 from masking.core.surrogate_number import (
@@ -42,8 +54,12 @@ _TRIES: Final = 1000
 
 _MAKERS: Final[dict[str, Callable[[str, Draw], str]]] = {
     "ADDRESS": address,
+    "ALIPAY_ID": account,
     "BANK_ACCOUNT": card,
     "BANK_CARD": card,
+    "BUSINESS_ID": taxpayer,
+    "CARD_EXPIRY": card_expiry,
+    "COORDINATES": coordinates,
     "CREDIT_CARD": card,
     "DATE": date,
     "DATE_OF_BIRTH": date,
@@ -51,13 +67,17 @@ _MAKERS: Final[dict[str, Callable[[str, Draw], str]]] = {
     "DRIVER_LICENSE": resident_id,
     "EMAIL_ADDRESS": email,
     "ES_NIF": wrong("(es.nif)"),
+    "EU_VAT": vat_number,
     "HK_ID": wrong("hk.id"),
     "IBAN": iban,
     "IBAN_CODE": iban,
+    "ICCID": led("0"),
     "ID_CARD": resident_id,
     "IMEI": imei,
+    "IMSI": led("00101"),
     "IP_ADDRESS": internet_address,
     "IT_FISCAL_CODE": wrong("(it.codicefiscale)"),
+    "LEI": wrong("(lei)"),
     "LICENSE_PLATE": plate,
     "LOCATION": place,
     "MAC_ADDRESS": hardware_address,
@@ -66,11 +86,19 @@ _MAKERS: Final[dict[str, Callable[[str, Draw], str]]] = {
     "PERSON": person,
     "PHONE_NUMBER": phone,
     "PL_PESEL": wrong("(pl.pesel)"),
+    "POSTCODE": postcode,
     "QQ_ID": number,
+    "ROUTING_NUMBER": led("9"),
+    "SWIFT_BIC": bic,
+    "TAX_ID": taxpayer,
     "TW_ID": wrong("tw.id"),
     "UK_NHS": nhs_number,
     "UK_NINO": nino,
     "URL": url,
+    "US_DEA": wrong("us.dea"),
+    "US_EIN": led("00"),
+    "US_MBI": mbi,
+    "US_NPI": led("0"),
     "US_ITIN": social_security,
     "US_SSN": social_security,
     "USCC": credit_code,
@@ -81,11 +109,12 @@ def surrogate(value: str, entity: str, number: int, secret: bytes) -> Iterator[s
     """Fakes for one value, the best first, at most a thousand: the caller takes the first that is not taken.
 
     Which they are is determined by the arguments: `secret` belongs to the session (at least 16 bytes), `number` is the
-    how manieth different value of this entity it is, from 1. No fake equals the value, holds it or is held in it.
-    Entities that are not known get a text of the same kinds of characters.
+    how manieth different value of this entity it is, from 1. No fake equals the value, is held in it, or holds it
+    (but for values of two or three ASCII characters). Entities that are not known get a text of the same kinds of
+    characters.
     """
     draw = Draw(secret, entity, value, number)
-    make = _MAKERS.get(entity, _alike)
+    make = _MAKERS.get(entity, token) if any(map(table_of, value)) else _letters
     seen: set[str] = set()
     for turn in range(_TRIES):
         draw.turn = turn
@@ -105,12 +134,9 @@ def fake(value: str, entity: str, number: int, secret: bytes, taken: Callable[[s
     )
 
 
-def _alike(value: str, draw: Draw) -> str:
-    if value.isdecimal():
-        return number(value, draw)
-    if not any(map(table_of, value)):
-        return "".join(draw.one(LOWER) for _ in range(max(len(value), 8)))
-    return draw.like(value)
+def _letters(value: str, draw: Draw) -> str:
+    """For a value of nothing but signs, which have no kind."""
+    return "".join(draw.one(LOWER) for _ in range(max(len(value), 8)))
 
 
 def _long_enough(made: str, draw: Draw) -> str:
@@ -122,4 +148,6 @@ def _long_enough(made: str, draw: Draw) -> str:
 
 def _tells(made: str, value: str) -> bool:
     ours, theirs = made.casefold(), value.casefold()
-    return ours == theirs or (len(theirs) > 1 and theirs in ours) or ours in theirs
+    # 欧阳安宁 tells of 安宁; that two digits or letters occur in a fake tells nothing.
+    telling = len(theirs) >= LEAST or (len(theirs) > 1 and not theirs.isascii())
+    return ours == theirs or (telling and theirs in ours) or ours in theirs

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from masking.core.operator_shape import DIGITS, type_true
 
-__all__ = ["Draw", "digits_of", "filled", "words"]
+__all__ = ["Draw", "digits_of", "filled", "fitted", "words"]
 
 
 class Draw:
@@ -63,6 +63,14 @@ def filled(value: str, digits: str) -> str:
         return digits
     rest = iter(digits)
     return "".join(next(rest) if one.isdecimal() else one for one in value)
+
+
+def fitted(value: str, fake: str) -> str:
+    """`value` with its letters and digits replaced in order; just `fake` where their number is another."""
+    if sum(map(str.isalnum, value)) != len(fake):
+        return fake
+    rest = iter(fake)
+    return "".join(next(rest) if one.isalnum() else one for one in value)
 
 
 def words(text: str) -> tuple[str, ...]:

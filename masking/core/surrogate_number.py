@@ -12,9 +12,10 @@ from typing import Final
 
 from masking.core.check import check
 from masking.core.operator_date import read_date
-from masking.core.surrogate_draw import Draw, digits_of, filled, words
+from masking.core.surrogate_draw import Draw, digits_of, filled, fitted, words
 
 __all__ = [
+    "NOWHERE",
     "card",
     "credit_code",
     "date",
@@ -35,7 +36,7 @@ __all__ = [
 
 # GB/T 2260: the first digit is a part of the country, the second counts provinces from 1. No province ends in 0 but
 # Chongqing's 50.
-_NOWHERE: Final = ("10", "20", "30", "40", "60")
+NOWHERE: Final = ("10", "20", "30", "40", "60")
 _RIC: Final = "10X98765432"
 _USCC: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 # Mobile prefixes that the Ministry has given to no operator (none is valid in phonenumbers 9 either).
@@ -79,20 +80,19 @@ def resident_id(value: str, draw: Draw) -> str:
         if read_date(old, ("ymd",))
         else f"19{draw.below(50) + 50}{draw.below(12) + 1:02}{draw.below(28) + 1:02}"
     )
-    body = draw.one(_NOWHERE) + draw.digits(4) + (born if size == 18 else born[2:]) + draw.digits(3)
+    body = draw.one(NOWHERE) + draw.digits(4) + (born if size == 18 else born[2:]) + draw.digits(3)
     if size == 15:
         return filled(value, body)
     total = sum(int(one) * pow(2, 17 - place, 11) for place, one in enumerate(body))
-    fake = iter(body + _RIC[total % 11])
-    return "".join(next(fake) if one.isalnum() else one for one in value)
+    return fitted(value, body + _RIC[total % 11])
 
 
 def credit_code(value: str, draw: Draw) -> str:
     """A unified social credit identifier (GB 32100-2015) of an area that does not exist, both check characters true."""
-    kind = value[:2].upper() if re.match("[1-9A-Y][0-9A-Y]", value, re.IGNORECASE) else "91"
+    kind = value[:2].upper() if re.match(f"[{_USCC}]{{2}}", value.upper()) else "91"
     code = "MA" + "".join(draw.one(_USCC) for _ in range(6))
     total = sum(int(one, 36) * weight for one, weight in zip(code, (3, 7, 9, 10, 5, 8, 4, 2), strict=True))
-    body = kind + draw.one(_NOWHERE) + draw.digits(4) + code + "0123456789X0"[11 - total % 11]
+    body = kind + draw.one(NOWHERE) + draw.digits(4) + code + "0123456789X0"[11 - total % 11]
     total = sum(_USCC.index(one) * pow(3, place, 31) for place, one in enumerate(body))
     return body + _USCC[-total % 31]
 
@@ -167,9 +167,7 @@ def social_security(value: str, draw: Draw) -> str:
 
 def nino(value: str, draw: Draw) -> str:
     """A national insurance number with QQ, which HMRC uses in examples and never allocates (NIM39110)."""
-    fake = iter("QQ" + draw.digits(6) + draw.one("ABCD"))
-    letters = [one for one in value if one.isalnum()]
-    return "".join(next(fake) if one.isalnum() else one for one in value) if len(letters) == 9 else "".join(fake)
+    return fitted(value, "QQ" + draw.digits(6) + draw.one("ABCD"))
 
 
 def nhs_number(value: str, draw: Draw) -> str:
@@ -207,18 +205,15 @@ def hardware_address(value: str, draw: Draw) -> str:
     fake = fake.upper() if any(one.isupper() for one in value) else fake
     if sum(one.isalnum() for one in value) != 12:
         return ":".join(fake[at : at + 2] for at in range(0, 12, 2))
-    rest = iter(fake)
-    return "".join(next(rest) if one.isalnum() else one for one in value)
+    return fitted(value, fake)
 
 
 def iban(value: str, draw: Draw) -> str:
     """An account number with true check digits of ZZ, a code that ISO 3166-1 gives to no country: it has no banks."""
-    compact = "".join(one for one in value.upper() if one.isalnum())
-    body = draw.like(compact[4:] if len(compact) > 8 else "0" * 12)
+    compact = "".join(one for one in value.upper() if one.isascii() and one.isalnum())
+    body = draw.like(compact[4:34] if len(compact) > 8 else "0" * 12)  # ISO 13616: 34 at most
     total = int("".join(str(int(one, 36)) for one in body + "ZZ00"))
-    fake = iter(f"ZZ{98 - total % 97:02}{body}")
-    written = "".join(next(fake) if one.isalnum() else one for one in value)
-    return written + "".join(fake)
+    return fitted(value, f"ZZ{98 - total % 97:02}{body}")
 
 
 def passport(value: str, draw: Draw) -> str:

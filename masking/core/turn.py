@@ -273,7 +273,8 @@ class _Events:
             self._lanes = GenericLanes(session)
 
     def feed(self, chunk: bytes) -> bytes:
-        return b"".join([self._frame(frame) for frame in self._codec.feed(chunk)])
+        frames = self._codec.feed(chunk)
+        return self._frame(frames[0]) if len(frames) == 1 else b"".join(map(self._frame, frames))
 
     def finish(self) -> bytes:
         frames = [self._frame(frame) for frame in self._codec.finish()]
@@ -296,7 +297,7 @@ class _Events:
         return self._leave(self._lanes.feed(frame, doc, walk=walk))
 
     def _leave(self, leaving: list[Held[Frame]]) -> bytes:
-        return b"".join(map(_spell, leaving))
+        return _spell(leaving[0]) if len(leaving) == 1 else b"".join(map(_spell, leaving))
 
 
 def _spell(held: Held[Frame]) -> bytes:

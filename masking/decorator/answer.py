@@ -155,8 +155,9 @@ class Events:
     def _described(self, doc: Any) -> Lanes[Any] | None:
         """The lanes of the first descriptor that sees its shape in `doc`."""
         for shape in self._shapes:
-            # An SDK may have merged or cut what the wire carried, so each lane finds out by itself.
-            modes = [dataclasses.replace(lane, mode="auto") for lane in shape.lanes]
+            # What an API sends in pieces or as repeats, its SDK may have merged: then the lane finds out by itself.
+            unsure = self._shapes.unsure
+            modes = [dataclasses.replace(lane, mode="auto") if lane.text in unsure else lane for lane in shape.lanes]
             lanes: Lanes[Any] = Lanes(
                 self._session, modes, shape.find_in_objects, shape.event, opens=shape.opens_in_objects
             )

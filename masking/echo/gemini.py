@@ -51,7 +51,7 @@ def _spoken(asked: Mapping[str, Any]) -> Spoken:
         for function in tool.get("functionDeclarations") or ()
     ]
     config = (asked.get("generationConfig") or {}).get("thinkingConfig") or {}
-    return speak(messages, tools, thinks=bool(config.get("includeThoughts")))
+    return speak(messages, tools, thinks=bool(config.get("includeThoughts") or config.get("include_thoughts")))
 
 
 def _last_part(spoken: Spoken, text: str) -> dict[str, Any]:

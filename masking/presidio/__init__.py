@@ -1,29 +1,85 @@
 """Presidio and spaCy, run where a rule or an operator names them; importing them takes seconds, so nothing else does.
 
-Presidio's recognisers run inside its own AnalyzerEngine, its operators as presidio-anonymizer defines them.
+Presidio's recognisers give Presidio's own findings, at another speed (bank.py says how); its operators run as
+presidio-anonymizer defines them. The other way round, `recognizer` and `placeholder` put a masker and a session into
+Presidio's engines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from masking.core.entity import Entity
 from masking.core.errors import ConfigurationError, UnmaskableError
-from masking.core.rule import OperatorSpec, PresidioSource, SpacySource
+from masking.core.rule import Category, OperatorSpec, PresidioSource, SpacySource
 from masking.core.scan import Detect
-from masking.core.session import Operator
+from masking.core.session import Operator, Session
 
-__all__ = ["operator", "recogniser", "recognisers", "spacy_pipeline"]
+if TYPE_CHECKING:
+    from masking.presidio.adapter import Scans
+
+__all__ = [
+    "category",
+    "entities",
+    "operator",
+    "placeholder",
+    "recogniser",
+    "recognisers",
+    "recognizer",
+    "spacy_pipeline",
+]
 
 _LONGEST = 50_000
 """Characters given to a spaCy pipeline at once; it refuses a million, and its memory grows with the text."""
 
 
 _SEPARATORS = "\n。！？!?. ，, "
+
+
+def category(file: str | Path | None = None, *, language: str = "en", score: float = 0.0) -> Category:
+    """The recognisers of one of Presidio's YAML files as a category, or without a file Presidio's default ones.
+
+    Each rule has the name and the entity of its recogniser; `score` is the least that counts (Presidio's own default
+    is 0). Recognisers that need an NLP model are left out: a rule with `spacy` runs those. Raises ConfigurationError
+    when the file cannot be read, has no recogniser in the language, or an entity cannot be a placeholder's name.
+    """
+    from masking.presidio.selection import category as made
+
+    return made(file, language=language, score=score)
+
+
+def entities(names: Any) -> Category:
+    """A category that finds nothing and lends its sessions the names of entities, for placeholders of Presidio's.
+
+    `names` is a Presidio AnalyzerEngine, or the names themselves.
+    """
+    from masking.presidio.selection import entities as made
+
+    return made(names)
+
+
+def recognizer(masker: Scans, *, language: str = "en") -> Any:
+    """A presidio_analyzer EntityRecognizer that finds what a masker finds: `registry.add_recognizer(recognizer(masker))`.
+
+    Its entities are those of the masker's category. Presidio runs a recogniser for one language: add one for each.
+    """
+    from masking.presidio.adapter import recognizer as made
+
+    return made(masker, language=language)
+
+
+def placeholder(session: Session) -> Any:
+    """A presidio_anonymizer Operator class that replaces by a session's placeholders: `add_anonymizer(placeholder(s))`.
+
+    Its name is `placeholder`. An entity that the session's category does not have is refused with UnmaskableError;
+    `entities` lends a category those of Presidio.
+    """
+    from masking.presidio.adapter import placeholder as made
+
+    return made(session)
 
 
 def recogniser(source: PresidioSource) -> Detect:

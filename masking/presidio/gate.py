@@ -14,7 +14,7 @@ from math import log
 from typing import Any, Final
 
 from masking.presidio.image import odd_pattern
-from masking.presidio.linear import Run, Shape, byte_class, shapes
+from masking.presidio.linear import Run, Shape, byte_class, runs, shapes
 
 __all__ = ["READY", "Gate"]
 
@@ -23,20 +23,30 @@ READY: Final = -1
 
 _FLAGS: Final = 24  # re.M | re.S, which is how shapes reads a pattern
 _TRIGGERS: Final = (
-    "[0-9]{5}",
-    "[0-9]{7}",
-    "[0-9]{9}",
-    r"[0-9]{2,4}[ ./\-][0-9]{2}",
-    r"[0-9]{3}[ .\-]?[0-9]{3}|[0-9]{4}",
+    r"\b[0-9]{6}",
+    r"[0-9]{6}\b",
+    r"\b[0-9]{8}",
+    r"\b[0-9]{9}\b",
+    r"[0-9]{3}[ .\-]?[0-9]{3}",
+    r"\b[0-9]{3}[ .\-]?[0-9]{3}[ .\-]?[0-9]{3}",
+    r"\b[0-9]{4}[ .\-]?[0-9]{4}[ .\-]?[0-9]|\b[0-9]{4}[ .\-]?[0-9]{3}[ .\-]?[0-9]{3}",
+    r"\b[0-9]{3}[ .\-][0-9]{2}[ .\-][0-9]",
+    r"\b[0-9]{5}[ \-][0-9]{4}\b|\b[0-9]{3}[ \-][0-9]{6}\b",
+    r"\b[0-9]{1,4}[/.\-][0-9]{1,2}[/.\-][0-9]",
+    r"[0-9][/.\-](?:[0-9]|[A-Za-z]{3})|[A-Za-z]{3}-[0-9]{2}",
+    r"[0-9][/\-][A-Za-z]{3}|[A-Za-z]{3}-[0-9]{2}",
     r"[A-Za-z][0-9]{3}|[0-9]{3}[A-Za-z]|[0-9][A-Za-z][0-9]|[A-Za-z][0-9][A-Za-z]",
     r"[A-Za-z]{1,3}[ \-]?[0-9]{2}|[0-9]{2}[ \-]?[A-Za-z]{2}",
-    r"[0-9][/.\-](?:[0-9]|[A-Za-z]{3})|[A-Za-z]{3}-[0-9]{2}",
+    r"\b[A-Za-z0-9][0-9]{7}",
     "@",
     r"[A-Za-z0-9\-.][.][A-Za-z]{2}",
+    r"https?://",
     r"[0-9][.][0-9]{1,3}[.][0-9]|::|:[0-9A-Fa-f]{1,4}:|[0-9A-Fa-f]:[0-9A-Fa-f]",
+    r"::|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:",
     r"[A-Za-z]{2}[0-9]{2}[ \-]?[A-Za-z0-9]{4}",
-    "[A-Za-z0-9]{16}",
-    r"[0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}[.][0-9A-Fa-f]{4}",
+    "[A-Za-z0-9]{26}",
+    r"\b[0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}[:\-]|\b[0-9A-Fa-f]{4}[.][0-9A-Fa-f]{4}[.]",
+    r"\b[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}",
 )
 _LONGEST_RUN: Final = 6
 _DIGITS: Final = frozenset(b"0123456789")
@@ -105,35 +115,36 @@ class Gate:
 
 @cache
 def _alternatives(trigger: str) -> tuple[Run, ...]:
-    return tuple(shape[0] for shape in shapes(trigger, _FLAGS))
+    return runs(trigger, _FLAGS)
 
 
 def _serves(alternatives: Sequence[Run], of: Sequence[Shape]) -> bool:
     """Whether every shape contains one of the alternatives."""
-    return all(any(_contains(run, one) for run in shape for one in alternatives) for shape in of)
-
-
-def _contains(run: Run, part: Run) -> bool:
-    for start in range(len(run) - len(part) + 1):
-        if all(run[start + offset] <= allowed for offset, allowed in enumerate(part)):
-            return True
-    return False
+    return all(any(run.contains(one) for run in shape for one in alternatives) for shape in of)
 
 
 def _own(of: Sequence[Shape]) -> str:
     """A trigger from the rarest stretch of each shape, with coarse classes so that few remain."""
     chosen = dict.fromkeys(_rarest(shape) for shape in of)
-    kept = [one for one in chosen if not any(other != one and _contains(one, other) for other in chosen)]
-    return "|".join("".join(byte_class(cell) for cell in run) for run in kept)
+    kept = [one for one in chosen if not any(other != one and one.contains(other) for other in chosen)]
+    return "|".join(map(_written, kept))
+
+
+def _written(run: Run) -> str:
+    places = [r"\b" if at in run.edges else "" for at in range(len(run.cells) + 1)]
+    return "".join(edge + byte_class(cell) for edge, cell in zip(places, run.cells, strict=False)) + places[-1]
 
 
 def _rarest(shape: Shape) -> Run:
     stretches = [
-        tuple(_coarse(cell) for cell in run[start : start + _LONGEST_RUN])
+        Run(
+            tuple(_coarse(cell) for cell in run.cells[start : start + _LONGEST_RUN]),
+            frozenset(edge - start for edge in run.edges if start <= edge <= min(start + _LONGEST_RUN, len(run.cells))),
+        )
         for run in shape
-        for start in range(max(1, len(run) - _LONGEST_RUN + 1))
+        for start in range(max(1, len(run.cells) - _LONGEST_RUN + 1))
     ]
-    return min(stretches, key=lambda run: sum(log(len(cell) / 128) for cell in run))
+    return min(stretches, key=lambda run: sum(log(len(cell) / 128) for cell in run.cells) - len(run.edges))
 
 
 def _coarse(cell: frozenset[int]) -> frozenset[int]:

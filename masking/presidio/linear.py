@@ -23,7 +23,7 @@ from importlib import import_module
 from itertools import product
 from typing import Any, Final
 
-__all__ = ["OTHER", "SPACE", "WORD", "Linear", "Run", "Shape", "byte_class", "linear", "shapes"]
+__all__ = ["OTHER", "SPACE", "WORD", "Linear", "Run", "Shape", "byte_class", "linear", "runs", "shapes"]
 
 WORD: Final = 0x5F
 SPACE: Final = 0x0C
@@ -32,8 +32,9 @@ OTHER: Final = 0x01
 
 _KINDS: Final = (WORD, SPACE, OTHER)
 _ALL, _NONE, _SOME = 1, 0, 2
-_MOST_SHAPES = 400
+_MOST_SHAPES = 1500
 _LONGEST_SHAPE = 28
+_MOST_WRITTEN = 3  # turns of a loop that may be there or not
 _MOST_REPEATS = 1000  # RE2 refuses more
 _ASCII: Final = frozenset(range(128))
 _CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.S)
@@ -41,8 +42,23 @@ _UNSURE = re.compile(r"\{(?![0-9,])|\(\?[|r&VbePfwLu]")
 _UNSURE_INSIDE = re.compile(r"\[:\^?\w+:\]|\\[pPXKGRLmMhN]")
 """What the `regex` module reads in another way than the parser used here."""
 
-Run = tuple[frozenset[int], ...]
-"""Consecutive bytes, each from a set."""
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive bytes, each from a set; `edges` are the places among them where a word begins or ends (`\\b`)."""
+
+    cells: tuple[frozenset[int], ...]
+    edges: frozenset[int] = frozenset()
+
+    def contains(self, part: Run) -> bool:
+        """Whether every text that this run describes has a piece that `part` describes."""
+        for start in range(len(self.cells) - len(part.cells) + 1):
+            if all(self.cells[start + offset] <= allowed for offset, allowed in enumerate(part.cells)):
+                if {start + edge for edge in part.edges} <= self.edges:
+                    return True
+        return False
+
+
 
 Shape = tuple[Run, ...]
 """Runs that a match contains in this order, with anything between them."""
@@ -90,8 +106,16 @@ def shapes(pattern: str, flags: int) -> tuple[Shape, ...]:
         found = _Shaper().sequence(items, ignore_case)
     except _NotLinear:
         return ()
-    cut = {tuple(run for run in shape if run) for shape in map(_runs, found)}
+    cut = {tuple(run for run in shape if run.cells) for shape in map(_runs, found)}
     return () if () in cut else tuple(cut)
+
+
+def runs(pattern: str, flags: int) -> tuple[Run, ...]:
+    """Everything that a pattern matches, as runs. Raises ValueError when that cannot be written out."""
+    found = _Shaper().sequence(*_parsed(pattern, flags))
+    if any(_GAP in cells for cells in found):
+        raise ValueError(f"{pattern} matches more than can be written out")
+    return tuple(_runs(cells)[0] for cells in found)
 
 
 def byte_class(members: Iterable[int]) -> str:
@@ -288,17 +312,22 @@ class _Writer:
 
 
 _GAP: Final = None
+_EDGE: Final[frozenset[int]] = frozenset()
+_ASCII_WORD: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 _Cells = tuple[frozenset[int] | None, ...]
 
 
 class _Shaper:
     """Writes out what a match may look like, as far as that stays short; a gap stands for the rest."""
 
+    def __init__(self) -> None:
+        self._groups: dict[int, list[_Cells]] = {}
+
     def sequence(self, items: Sequence[Any], ignore_case: bool) -> list[_Cells]:
         _, is_ = _parser()
         found: list[_Cells] = [()]
         for item in items:
-            if item[0] in (is_.AT, is_.ASSERT_NOT):
+            if item[0] is is_.ASSERT_NOT or (item[0] is is_.AT and item[1] is not is_.AT_BOUNDARY):
                 continue
             if item[0] is is_.ASSERT:
                 # Stands in the text as well, though not at a known distance. Put in front, it parts no run.
@@ -311,8 +340,15 @@ class _Shaper:
     def _item(self, item: Any, ignore_case: bool) -> list[_Cells]:
         _, is_ = _parser()
         op, value = item
+        if op is is_.AT:
+            return [(_EDGE,)]
         if op is is_.SUBPATTERN:
-            return self.sequence(value[3], bool((ignore_case or value[1] & re.I) and not value[2] & re.I))
+            inside = self.sequence(value[3], bool((ignore_case or value[1] & re.I) and not value[2] & re.I))
+            if value[0] is not None:
+                self._groups[value[0]] = inside
+            return inside
+        if op is is_.GROUPREF and value in self._groups:
+            return self._groups[value]
         if op is is_.BRANCH:
             return [cells for branch in value[1] for cells in self.sequence(branch, ignore_case)]
         if op in (is_.MAX_REPEAT, is_.MIN_REPEAT):
@@ -333,10 +369,10 @@ class _Shaper:
             start = _joined(start, one)
         if least == most:
             return start
-        if most - least <= 2 and len(one) == 1:
+        if most - least <= _MOST_WRITTEN and len(one) == 1:
             return [cells + one[0] * more for cells in start for more in range(most - least + 1)]
-        tail = _joined([(_GAP,)], start if least else one)
-        return start + _joined(start, tail)
+        last = start if least else one
+        return start + _joined(start, [_merged([cells[::-1] for cells in last])[::-1]])
 
 
 def _joined(left: list[_Cells], right: list[_Cells]) -> list[_Cells]:
@@ -351,7 +387,7 @@ def _merged(many: list[_Cells]) -> _Cells:
     """One for many: at each place what any of them has there, as far as all of them reach."""
     merged: list[frozenset[int] | None] = []
     for column in zip(*many, strict=False):
-        known = [cell for cell in column if cell is not None]
+        known = [cell for cell in column if cell]
         if len(known) < len(column):
             break
         merged.append(frozenset().union(*known))
@@ -363,10 +399,17 @@ def _cut(cells: _Cells) -> _Cells:
 
 
 def _runs(cells: _Cells) -> Shape:
-    runs: list[list[frozenset[int]]] = [[]]
-    for cell in cells:
+    runs: list[Run] = []
+    run: list[frozenset[int]] = []
+    edges: set[int] = set()
+    for cell in (*cells, _GAP):
         if cell is _GAP:
-            runs.append([])
+            # An edge beside an ASCII word character is one for RE2 too, which knows no other word characters.
+            sure = {at for at in edges if any(side <= _ASCII_WORD for side in run[max(0, at - 1) : at + 1])}
+            runs.append(Run(tuple(run), frozenset(sure)))
+            run, edges = [], set()
+        elif cell is _EDGE:
+            edges.add(len(run))
         else:
-            runs[-1].append(cell)
-    return tuple(tuple(run) for run in runs)
+            run.append(cell)
+    return tuple(runs)

@@ -1,0 +1,222 @@
+"""What a text must hold for a pattern to match at all, read off the pattern: some words, some digits near each other.
+
+Sixty exact patterns in one automaton make it grow with every new text, because each of its states says which of them
+have matched so far. The triggers here are few and coarse, so that their automaton stays small; what they let through
+is looked at exactly. They may let too much through, never too little.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["LEVELS", "Trigger", "chain", "trigger"]
+
+# The parser behind `re`, public as sre_parse until Python 3.11 and private since; a pattern that it shows otherwise
+# than expected has no trigger, and is always looked at.
+try:
+    from re import _constants as _is  # type: ignore[attr-defined]
+    from re import _parser  # type: ignore[attr-defined]
+except ImportError:  # pragma: no cover - a Python of another make
+    _is = _parser = None
+
+_MOST_WORDS = 64
+_MOST_MEMBERS = 4
+_FAR = 99
+_DIGITS = frozenset("0123456789")
+_SEPARATORS = frozenset(" -./()+,:;#_")
+LEVELS = (1, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15)
+"""Numbers of digits that a chain is measured by."""
+_MOST_BETWEEN = 3
+_SELDOM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """`words`, of which a matching text holds one in its ASCII-lower-case form (none: nothing is known), and the
+    `digits` that it holds in one chain, at most three separators between two."""
+
+    words: frozenset[str] = frozenset()
+    digits: int = 0
+
+
+def chain(digits: int) -> str:
+    """The pattern of a chain of at least that many digits."""
+    return f"[0-9](?:[ \\-./()+,:;#_]{{0,{_MOST_BETWEEN}}}[0-9]){{{digits - 1}}}"
+
+
+def trigger(source: str) -> Trigger:
+    """The trigger of a pattern in the shared syntax of `masking.core.pattern`."""
+    if _parser is None:
+        return Trigger()
+    try:
+        tree = _parser.parse(source, re.ASCII)
+    except (re.error, RecursionError, OverflowError):
+        return Trigger()
+    digits = max((level for level in LEVELS if level <= _chain(tree).best), default=0)
+    words = _better(*_words(tree)) or frozenset()
+    if any(_seldom(word) < _SELDOM for word in words):
+        words = frozenset()  # it stands in most texts
+    # What holds `card number` holds `card`.
+    least = {word for word in words if not any(other != word and other in word for other in words)}
+    return Trigger(frozenset(least), digits)
+
+
+_Words = frozenset[str] | None
+
+
+def _words(items: Any) -> tuple[_Words, _Words]:
+    """All that a part of a pattern can be, if that is little; else words of which one stands in whatever it is."""
+    current: frozenset[str] = frozenset({""})
+    whole, best = True, None
+    for op, value in items:
+        exact, words = _item_words(op, value)
+        if exact is not None and len(current) * len(exact) <= _MOST_WORDS:
+            current = frozenset(one + other for one in current for other in exact)
+            continue
+        whole = False
+        best = _better(_better(best, current), words)
+        current = frozenset({""}) if exact is None else exact
+    return (current, best) if whole else (None, _better(best, current))
+
+
+def _item_words(op: Any, value: Any) -> tuple[_Words, _Words]:
+    if op is _is.LITERAL:
+        return _folded([value]), None
+    if op is _is.IN:
+        return _class(value), None
+    if op is _is.SUBPATTERN:
+        return _words(value[3])
+    if op is _is.BRANCH:
+        parts = [_words(branch) for branch in value[1]]
+        exact: frozenset[str] | None = frozenset()
+        words: frozenset[str] | None = frozenset()
+        for one, other in parts:
+            exact = None if exact is None or one is None else exact | one
+            least = _better(one, other)
+            words = None if words is None or least is None else words | least
+        if exact is not None and len(exact) > _MOST_WORDS:
+            exact = None
+        return exact, words
+    if op in (_is.MAX_REPEAT, _is.MIN_REPEAT):
+        least, most, inside = value
+        one, other = _words(inside)
+        if least == 0:
+            return (one | {""} if one is not None and most == 1 else None), None
+        if least == most == 1:
+            return one, other
+        return None, _better(one, other)
+    if op is _is.AT:
+        return frozenset({""}), None
+    return None, None
+
+
+def _class(items: Any) -> _Words:
+    members: list[int] = []
+    for op, value in items:
+        if op is _is.LITERAL:
+            members.append(value)
+        elif op is _is.RANGE and value[1] - value[0] < _MOST_MEMBERS:
+            members += range(value[0], value[1] + 1)
+        else:
+            return None
+    return _folded(members) if len(members) <= _MOST_MEMBERS else None
+
+
+def _folded(codes: list[int]) -> _Words:
+    """The characters in ASCII lower case; None with a letter that has a case elsewhere, which `(?i)` would take too."""
+    characters = [chr(code) for code in codes]
+    if any(one.lower() != one.upper() and not one.isascii() for one in characters):
+        return None
+    return frozenset(one.lower() for one in characters)
+
+
+def _better(one: _Words, other: _Words) -> _Words:
+    """The words that are seldomer in a text."""
+    usable = [words for words in (one, other) if words and "" not in words]
+    return max(usable, key=lambda words: (min(map(_seldom, words)), -len(words)), default=None)
+
+
+def _seldom(word: str) -> float:
+    """How little a word is to be expected in any text: by its bytes, unless it is digits and separators only."""
+    if set(word) <= _DIGITS | _SEPARATORS:
+        return min(len(word), 2) / 4
+    return _SELDOM if word == "@" else len(word.encode("utf-8", "surrogatepass"))
+
+
+@dataclass(slots=True)
+class _Chain:
+    """The `best` number of digits that stand in one chain whatever matches; with `whole`, all of it is that chain."""
+
+    best: int
+    whole: bool
+    between: int = 0
+    """With `whole`: the most separators in a row, at its ends as well."""
+
+
+_BROKEN = _Chain(0, whole=False)
+
+
+def _chain(items: Any) -> _Chain:
+    """A chain is broken by what may be anything but digits and separators, or by too many separators."""
+    best = run = gap = most = 0
+    whole = True
+    for op, value in items:
+        one = _item_chain(op, value)
+        if not one.whole:
+            best = max(best, run, one.best)
+            whole, run, gap = False, 0, 0
+            continue
+        if one.best == 0:
+            gap += one.between
+        elif run and gap + one.between > _MOST_BETWEEN:
+            best = max(best, run)
+            whole, run, gap = False, one.best, one.between
+        else:
+            run, gap = run + one.best, one.between
+        most += one.between
+    return _Chain(max(best, run), whole, min(most, _FAR))
+
+
+def _item_chain(op: Any, value: Any) -> _Chain:
+    if op is _is.LITERAL or op is _is.IN:
+        members = {chr(value)} if op is _is.LITERAL else _members(value)
+        if members is None or not members <= _DIGITS | _SEPARATORS:
+            return _BROKEN
+        digit = members <= _DIGITS
+        return _Chain(int(digit), whole=True, between=int(not digit))
+    if op is _is.SUBPATTERN:
+        return _chain(value[3])
+    if op is _is.BRANCH:
+        parts = [_chain(branch) for branch in value[1]]
+        return _Chain(
+            min(part.best for part in parts), all(part.whole for part in parts), max(part.between for part in parts)
+        )
+    if op in (_is.MAX_REPEAT, _is.MIN_REPEAT):
+        least, most, inside = value
+        one = _chain(inside)
+        if not one.whole:
+            return _Chain(one.best if least else 0, whole=False)
+        # Digits in every turn keep the separators of two turns apart.
+        between = one.between if one.best else min(one.between * min(most, _FAR), _FAR)
+        if one.best and one.between > _MOST_BETWEEN:
+            return _Chain(one.best if least else 0, whole=False)
+        return _Chain(one.best * least, whole=True, between=between)
+    if op is _is.AT:
+        return _Chain(0, whole=True)
+    return _BROKEN
+
+
+def _members(items: Any) -> set[str] | None:
+    members: set[str] = set()
+    for op, value in items:
+        if op is _is.LITERAL:
+            members.add(chr(value))
+        elif op is _is.RANGE and value[1] - value[0] < len(_DIGITS) + len(_SEPARATORS):
+            members.update(chr(code) for code in range(value[0], value[1] + 1))
+        elif op is _is.CATEGORY and value is _is.CATEGORY_DIGIT:
+            members |= _DIGITS
+        else:
+            return None
+    return members
