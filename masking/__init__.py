@@ -5,6 +5,7 @@ from masking import Masker
 masker = Masker("UserInfo")
 """
 
+from masking.core.answers import Answers
 from masking.core.errors import (
     ConfigurationError,
     MaskingError,
@@ -21,6 +22,7 @@ from masking.core.stream import Stream
 from masking.masker import Masker
 
 __all__ = [
+    "Answers",
     "Category",
     "ConfigurationError",
     "Finding",

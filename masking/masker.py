@@ -8,6 +8,7 @@ from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
+from masking.core.answers import Answers
 from masking.core.entity import Entity
 from masking.core.errors import ConfigurationError, ModelError, RuleError
 from masking.core.finding import Finding
@@ -27,6 +28,7 @@ __all__ = ["Masker", "detector"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_LEAST_KEY = 16  # bytes
 _SESSION = ("placeholder", "surrogate")
 """The operators that a session has by itself."""
 
@@ -37,7 +39,8 @@ class Masker:
     `category` is the name of a shipped category, the path of a YAML file, a Category, or several of these, whose rules
     then count together, earlier ones first. With `names="off"` the rules that need a model are left out; otherwise a
     model that is not installed is refused here. `providers` are the caller's own provider descriptors, YAML files or
-    folders of them, beside those that ship.
+    folders of them, beside those that ship. `answers` says what is done with an answer besides restoring. With `key`
+    (16 bytes or more, secret) a value has the same placeholder in every session and on every machine.
 
     Immutable, and shared between threads. Raises ConfigurationError, RuleError, ProviderError or ModelError.
     """
@@ -48,9 +51,15 @@ class Masker:
         *,
         names: Literal["on", "off"] = "on",
         providers: Iterable[str | Path] = (),
+        answers: Answers | None = None,
+        key: bytes | None = None,
     ) -> None:
         if names not in ("on", "off"):
             raise ConfigurationError("names is 'on' or 'off'")
+        if key is not None and len(key) < _LEAST_KEY:
+            raise ConfigurationError(f"the key has {len(key)} bytes; give at least {_LEAST_KEY}")
+        self._key = key
+        self._policy = answers or Answers()
         whole = _joined(category)
         self.category = whole if names == "on" else _without_models(whole)
         _require_models(self.category)
@@ -60,6 +69,7 @@ class Masker:
         self._plan: Plan | None = None
         given = [providers] if isinstance(providers, (str, Path)) else list(providers)
         self._descriptors = read_descriptors(*given) if given else None
+        self._surrogates = frozenset(rule.id for rule in self.category.rules if rule.request.name == "surrogate")
         self._operators = {
             rule.id: _operator(rule) for rule in self.category.rules if rule.request.name not in _SESSION
         }
@@ -85,7 +95,15 @@ class Masker:
 
     def session(self) -> Session:
         """A new conversation; close it, or use it as a context manager, and its values are forgotten."""
-        return Session(self._scanner, self._grammar, self._operators, self._answers)
+        return Session(
+            self._scanner,
+            self._grammar,
+            self._operators,
+            self._answers,
+            answers=self._policy,
+            surrogates=self._surrogates,
+            key=self._key,
+        )
 
     def _answers(self) -> Plan:
         """The rules that look at answers, made ready when the first answer comes."""

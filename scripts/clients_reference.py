@@ -1,4 +1,4 @@
-"""Write the parameters of the clients into docs/reference/clients.md; with --check only say whether it is up to date."""
+"""Write the clients' parameters into docs/reference/clients.md; with --check only say whether it is up to date."""
 
 from __future__ import annotations
 

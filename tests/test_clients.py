@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+import httpx
 import pytest
 from clients_server import KEY, Out, Seen, Server, data, pieces, serving, sse, whole
 from hypothesis import given
@@ -18,6 +19,7 @@ from masking import Masker, UnmaskableError
 from masking.clients import (
     DMS,
     AccessKey,
+    Acs3Auth,
     Answer,
     AppParameters,
     AsyncDMS,
@@ -243,8 +245,8 @@ def test_a_route_that_no_descriptor_knows_is_refused_before_anything_is_sent(ser
 
 # Every lane of every stream, however it is cut
 
-PIECES = pieces("at <PHONE_NUMBER_1>!")
-RESTORED = f"at {PHONE}!"
+PIECES = pieces("请拨 <PHONE_NUMBER_1>，好😀")
+RESTORED = f"请拨 {PHONE}，好😀"
 
 
 def chunk(**delta: Any) -> dict[str, Any]:
@@ -577,7 +579,36 @@ def test_a_rule_of_the_call_wins_over_the_category(server: Server) -> None:
     assert [seen.parameters["DesensitizationRule"] for seen in server.seen] == ["B", "C"]
 
 
+def test_a_category_may_say_itself_who_masks(server: Server, patterns: Masker) -> None:
+    class Category:
+        name = "UserInfo"
+        delegate = "dms"
+
+    class Delegating:
+        category = Category()
+        session = patterns.session
+
+    with DMS(7, credentials=KEY, endpoint=server.url, masker=Delegating()) as client:
+        client.chat(TEXT)
+    with DMS(7, credentials=KEY, endpoint=server.url, masker=Delegating(), delegate="local") as client:
+        client.chat(TEXT)
+
+    assert [seen.parameters.get("DesensitizationRule") for seen in server.seen] == ["UserInfo", None]
+    assert [PHONE in seen.everything for seen in server.seen] == [True, False]
+
+
 # Credentials
+
+
+def test_the_signature_serves_any_httpx_client_and_is_new_each_time(server: Server) -> None:
+    headers = {"x-acs-action": "ChatMessages", "x-acs-version": "2025-05-07"}
+    with httpx.Client(auth=Acs3Auth(KEY), headers=headers) as client:
+        request = client.build_request("POST", server.url, params={"Query": "hi a,b*~"})
+        statuses = [client.send(request).status_code for _ in range(2)]
+
+    assert statuses == [200, 200]
+    assert [seen.key_id for seen in server.seen] == [KEY.id, KEY.id]
+    assert len(server.nonces) == 2
 
 
 def test_credentials_come_from_where_the_vendor_keeps_them(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

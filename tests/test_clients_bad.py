@@ -315,14 +315,21 @@ def test_a_compressed_reply_is_read(server: Server, patterns: Masker) -> None:
         client.chat(TEXT)
 
 
-def test_an_event_without_an_end_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def test_an_event_without_an_end_is_not_kept_for_ever(
+    monkeypatch: pytest.MonkeyPatch, server: Server, patterns: Masker
+) -> None:
     monkeypatch.setattr(masking.clients.exchange, "_LIMIT", 1000)
     server.answer = lambda seen: whole({"output": {"text": "x" * 2000, "finish_reason": "stop"}})
     with made("DashScopeApp", server.url, None) as client, pytest.raises(StreamError, match="longer than 1000 bytes"):
         client.chat("hi")
-    server.answer = lambda seen: Out(chunks=[b"data: " + b"x" * 1_000_000] * 18, content_type="text/event-stream")
-    with made("DashScopeApp", server.url, None) as client, pytest.raises(StreamError, match="bytes"):
-        client.stream("hi").answer()
+    long = [data(output(text="first")), *[b"data: " + b"x" * 1_000_000] * 18]
+    server.answer = lambda seen: Out(chunks=long, content_type="text/event-stream")
+    for masker in (None, patterns):
+        with made("DashScopeApp", server.url, masker) as client:
+            came, error = drained(client.stream("hi"))
+        assert came == ["first"]
+        assert isinstance(error, StreamError)
+        assert "bytes" in str(error)
 
 
 # The network
@@ -515,6 +522,7 @@ def test_no_refusal_shows_what_was_given(secret: str) -> None:
             "DMS", {"temprature": 1}, "no such parameter; it has InstanceId, Messages", id="a slip of the pen"
         ),
         pytest.param("DMS", {"tools": []}, "no such parameter", id="a parameter of the stream only"),
+        pytest.param("DMS", {"seed": 1, "Seed": 2}, "Seed: given twice", id="two spellings of one name"),
         pytest.param("DashScopeApp", {"rag_options": {"pipelines": []}}, "rag_options", id="an unknown option"),
         pytest.param("DashScopeApp", {"rag_options": {"file_ids": "f"}}, "file_ids has the wrong type", id="no list"),
         pytest.param("DashScopeApp", {"flow_stream_mode": "x"}, "full_thoughts", id="a mode that is none"),

@@ -54,7 +54,7 @@ def sample(name: str, annotation: Any) -> Any:
         if one is str:
             return PHONE
         if origin is dict:
-            return {"key": PHONE}
+            return {"key": PHONE} if get_args(one)[1] is Any else None
         if origin is list:
             return (
                 [{"key": PHONE}]

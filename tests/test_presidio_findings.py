@@ -13,7 +13,7 @@ import phonenumbers
 import pytest
 from presidio_texts import phone_text, text_for
 
-from masking import presidio
+from masking import UnmaskableError, presidio
 from masking.core.numberplan import plan
 from masking.core.phone import Phones
 from masking.core.rule import PresidioSource
@@ -79,6 +79,15 @@ def theirs(everything: list[tuple[PresidioSource, Any]]) -> Callable[[int, str],
     return found
 
 
+def _fails(theirs: Callable[[int, str], Found], count: int, text: str) -> bool:
+    for index in range(count):
+        try:
+            theirs(index, text)
+        except Exception:
+            return True
+    return False
+
+
 def test_all_recognisers_without_a_model_are_compared(everything: list[tuple[PresidioSource, Any]]) -> None:
     assert len(everything) >= 93
     assert {"IbanRecognizer", "PhoneRecognizer", "ZaMobileNumberRecognizer"} <= {
@@ -97,7 +106,13 @@ def test_generated_texts_have_presidios_findings(
         index = number % len(everything)
         recogniser = everything[index][1]
         text = text_for(random, recogniser) if hasattr(recogniser, "patterns") else phone_text(random, _NUMBERS)
-        found = ours(text)
+        try:
+            found = ours(text)
+        except UnmaskableError as error:
+            # Some of Presidio's validators fail on digits outside ASCII; then the text is refused.
+            assert "failed with" in str(error)
+            assert _fails(theirs, len(everything), text)
+            continue
         for other in {index, *random.sample(range(len(everything)), 5)}:
             expected = theirs(other, text)
             count += len(expected)

@@ -169,7 +169,7 @@ def _slow_twin(text: str) -> str:
         best: tuple[int, str] = (at, "")
         for entity, name in names.items():
             for opener, closer in (angle, *others):
-                head = rf"{opener}[ ]{{0,2}}{name}{inner}?([1-9][0-9]{{0,8}})"
+                head = rf"{opener}[ ]{{0,2}}{name}{inner}?([1-9][0-9]{{0,17}})"
                 for pattern, closed in ((rf"{head}[ ]{{0,2}}{closer}", True), (rf"{head}(?![0-9a-z_])", False)):
                     match = re.compile(pattern).match(folded, at)
                     if not match or not (closed or opener == angle[0]) or match.end() <= best[0]:
@@ -177,7 +177,7 @@ def _slow_twin(text: str) -> str:
                     if closed or not re.match(r"[0-9A-Za-z_]", text[match.end() : match.end() + 1]):
                         best = (match.end(), f"<{entity}_{match[1]}>")
             bare = r"\\?_".join(entity.split("_"))
-            match = re.compile(rf"(?<![0-9A-Za-z_]){bare}\\?_([1-9][0-9]{{0,8}})(?:(?:>|＞)|(?![0-9A-Za-z_]))").match(
+            match = re.compile(rf"(?<![0-9A-Za-z_]){bare}\\?_([1-9][0-9]{{0,17}})(?:(?:>|＞)|(?![0-9A-Za-z_]))").match(
                 text, at
             )
             if match and match.end() > best[0]:
@@ -228,7 +228,7 @@ def test_what_waits_is_bounded_and_could_still_become_a_placeholder(text: str) -
     for at, character in enumerate(text, 1):
         said += len(one.feed(character))
         waiting = one.waiting
-        assert len(waiting) <= 6 + 2 + 24 + 3 * 5 + 9 + 2 + 6
+        assert len(waiting) <= 6 + 2 + 24 + 3 * 5 + 18 + 2 + 6
         assert one.held == bool(waiting)
         assert text[:at].endswith(waiting)
 

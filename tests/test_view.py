@@ -109,7 +109,7 @@ def _slow_twin(text: str) -> list[tuple[str, int, int]]:
 
 
 characters = st.one_of(
-    st.sampled_from("１２３ａ－王😀\ud83d1a é٣𝟏𝐚Ⓑ点\u3000" + UNSEEN + MARKS + MARKERS),
+    st.sampled_from("１２３ａ－王😀\ud83d1a é?？\x1d٣𝟏𝐚Ⓑ点\u3000" + UNSEEN + MARKS + MARKERS),
     st.sampled_from(sorted(SPOKEN)),
     st.sampled_from(["一三八零零一三八零零零", "①③⑧", "e\u0301", "1\ufe0f\u20e3"]),
 )

@@ -121,7 +121,8 @@ class _DMS(OpenApi):
             transport=transport,
         )
         self._instance_id = instance_id
-        own = getattr(masker.category, "delegate", None) if masker is not None else None
+        # A masker, or its category, may say so itself.
+        own = getattr(masker, "delegate", None) or getattr(getattr(masker, "category", None), "delegate", None)
         self._delegate: str = delegate or own or "local"
         self._category = _delegated(self._delegate, category, masker)
         if self._delegate == "dms":

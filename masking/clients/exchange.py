@@ -121,11 +121,11 @@ class Exchange:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that are complete now; look at `error` afterwards."""
-        return self._take(chunk if self._turn is None else self._turn.receive(chunk))
+        return self._take(self._restored(chunk))
 
     def finish(self) -> list[Event]:
         """The rest; `error` says whether all that came is the whole of a good answer."""
-        events = self._take(self._turn.close()) if self._turn is not None else []
+        events = self._take(self._restored(None)) if self._turn is not None else []
         try:
             if self._status >= 300:
                 raise self._refused()
@@ -155,6 +155,16 @@ class Exchange:
         """Forget the session's values, if the session was made for this exchange."""
         if self._parties is not None and self._parties.owned:
             self._parties.session.close()
+
+    def _restored(self, chunk: bytes | None) -> bytes:
+        """What the turn says to a chunk, or to the end of the reply."""
+        if self._turn is None:
+            return chunk or b""
+        try:
+            return self._turn.close() if chunk is None else self._turn.receive(chunk)
+        except UnmaskableError as error:  # an event or a document without an end
+            self.error = self.error or StreamError(error.what)
+            return b""
 
     def _take(self, data: bytes) -> list[Event]:
         events: list[Event] = []

@@ -79,7 +79,9 @@ class GenerationParameters(Parameters):
     tools: list[dict[str, Any]] | None = parameter("tools", "functions that the model may call", text=True)
     tool_choice: Literal["auto", "none"] | dict[str, Any] | None = parameter("tool_choice", "which it must call")
     parallel_tool_calls: bool | None = parameter("parallel_tool_calls", "whether it may call several at once")
-    response_format: dict[str, Any] | None = parameter("response_format", '{"type": "text"} or {"type": "json_object"}')
+    response_format: dict[str, Any] | None = parameter(
+        "response_format", '{"type": "text"} or {"type": "json_object"}', text=True
+    )
     plugins: str | dict[str, Any] | None = parameter("plugins", "sent as a header", text=True)
     data_inspection: str | dict[str, Any] | None = parameter("data_inspection", "content inspection, sent as a header")
     extra: dict[str, Any] | None = parameter("extra", "further members of `parameters`", text=True)

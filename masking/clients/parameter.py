@@ -68,6 +68,10 @@ def parameter(wire: str, about: str, limits: str = "", *, text: bool = False, **
 
 def read(model: type[M], values: Mapping[str, Any]) -> M:
     """`values` as a model. Raises ParameterError for the first that does not fit."""
+    for name, field in model.model_fields.items():
+        wire = str(field.alias)
+        if name != wire and {name, wire} <= values.keys():
+            raise ParameterError(f"{wire}: given twice, as {wire} and as {name}; give it once", parameter=wire)
     try:
         made = model.model_validate(dict(values))
         # What a name of its own has is checked under that name.

@@ -208,7 +208,7 @@ def load(text: str, file: str) -> Descriptor:
         raw = DescriptorFile.model_validate(data)
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_context=False, include_input=False)[0]
-        at = ".".join(str(step) for step in first["loc"])
+        at = ".".join(map(str, _steps(data, first["loc"])))
         what = f"{at or 'the file'}: {first['msg'][:1].lower()}{first['msg'][1:]} (keys: see the descriptor reference)"
         raise ProviderError(what, file=file, line=lines.of(*first["loc"]), subject=name) from None
     stream = raw.stream
@@ -238,6 +238,19 @@ def load(text: str, file: str) -> Descriptor:
         samples=tuple(raw.samples),
         _patterns=tuple(_pattern(match) for match in (raw.match if isinstance(raw.match, list) else [raw.match])),
     )
+
+
+def _steps(data: Any, loc: tuple[int | str, ...]) -> list[int | str]:
+    """The steps of an error's place that lead through the file, without the alternatives that pydantic tried."""
+    steps: list[int | str] = []
+    for number, step in enumerate(loc, 1):
+        is_item = isinstance(data, list) and isinstance(step, int) and step < len(data)
+        if is_item or (isinstance(data, dict) and step in data):
+            data = data[step]
+        elif not isinstance(data, dict) or number < len(loc):
+            continue
+        steps.append(step)
+    return steps
 
 
 def _pattern(match: Match) -> _Pattern:

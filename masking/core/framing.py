@@ -237,7 +237,7 @@ class JsonArray:
 
     def _begin(self) -> None:
         body = self._buffer.removeprefix(_BOM).lstrip(_BLANKS)
-        if body:
+        if body and not _BOM.startswith(body):  # half of a byte order mark
             self._state = "array" if body[0] == 0x5B else "whole"
             self._at = len(self._buffer) - len(body) + 1
             self._depth = 1

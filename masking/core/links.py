@@ -114,4 +114,6 @@ class Links:
         host = found[1].lower() if found else ""
         # Until the host has ended, the placeholder may be a part of it.
         ended = found is not None and found.end() < len(address.lstrip("\"' <"))
-        return ended and any(host == one.lower().lstrip(".") or (one[:1] == "." and host.endswith(one.lower())) for one in self._allowed)
+        return ended and any(
+            host == one.lower().lstrip(".") or (one[:1] == "." and host.endswith(one.lower())) for one in self._allowed
+        )

@@ -8,7 +8,7 @@ number that is nothing but digits, with or without a plus sign; the tests hold t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -49,7 +49,6 @@ class Plan:
         "_types",
         "code",
         "leading",
-        "lengths",
     )
 
     def __init__(self, metadata: Any) -> None:
@@ -65,7 +64,6 @@ class Plan:
         self._lengths: Sequence[int] = tuple(general.possible_length)
         self._local = frozenset(general.possible_length_local_only)
         self._types = _types(metadata)
-        self.lengths = frozenset(self._types)
         self._formats = [_Format(one) for one in metadata.number_format]
         self._least: int | None = None
 
@@ -78,6 +76,20 @@ class Plan:
             lengthens = any(one and re.sub(r"\\[0-9]", "", one) for one in (self._rule, main and main._rule))
             self._least = 0 if lengthens else min(_regions(self.code)[0], default=0)
         return self._least
+
+    def needed(self) -> str | None:
+        """A pattern that all digits dialled here without a plus sign match as a whole if they are a valid number.
+
+        None where the region has rules that rewrite what is dialled.
+        """
+        main = _main(self.code)
+        if self._rule is not None or main is None or main._rule is not None:
+            return None
+        prefixes = {one.pattern for one in (self._prefix, main._prefix) if one is not None}
+        prefix = f"(?:{'|'.join(sorted(prefixes))})?" if prefixes else ""
+        kinds = {match.__self__.pattern for one in _regions(self.code)[1] for some in one._types.values() for match in some}
+        own = f"(?:{self.code})?{prefix}{prefix}(?:{'|'.join(sorted(kinds))})"
+        return own if self._idd is None else f"{own}|(?:{self._idd.__self__.pattern})[0-9]*"
 
     def knows(self, number: str) -> bool:
         """Whether a national number is of a kind that the region has."""
@@ -272,20 +284,29 @@ def _leading_code(digits: str) -> tuple[str, str]:
 
 
 @cache
-def _regions(code: str) -> tuple[frozenset[int], tuple[Plan, ...], bool]:
-    """Of a country code: the lengths that its national numbers have, its regions' plans, and whether that is one."""
+def _regions(code: str) -> tuple[Mapping[int, Any], tuple[Plan, ...], bool]:
+    """Of a country code: by length what any of its national numbers matches, its regions' plans, and whether it has one
+    region only."""
     names = _codes()[code]
     only = [_main(code)] if len(names) == 1 else [_plan(name) for name in names]
     plans = tuple(one for one in only if one is not None)
-    return frozenset(length for one in plans for length in one.lengths), plans, len(names) == 1
+    kinds: dict[int, dict[str, None]] = {}
+    for one in plans:
+        for length, matches in one._types.items():
+            kinds.setdefault(length, {}).update(dict.fromkeys(match.__self__.pattern for match in matches))
+    any_of = {length: re.compile("|".join(f"(?:{one})" for one in some)).fullmatch for length, some in kinds.items()}
+    return any_of, plans, len(names) == 1
 
 
 def _is_valid(code: str, number: str) -> bool:
-    lengths, plans, is_one = _regions(code)
-    if len(number) not in lengths:
+    any_of, plans, is_one = _regions(code)
+    known = any_of.get(len(number))
+    if known is None:
         return False
     if is_one:
         return plans[0].knows(number)
+    if known(number) is None:
+        return False
     for one in plans:
         if one.leading is not None:
             if one.leading(number):

@@ -58,6 +58,7 @@ _MOST_SHORTER = 6
 _JOINED_MEMORY = 64 << 20  # bytes; an automaton that outgrows this starts its cache again, it does not miss
 _NAMED = re.compile(r"\(\?P<[A-Za-z_0-9]+>")
 _MANY = 1 << 30
+_FEW = 5  # patterns
 _DIGIT = re.compile(b"[0-9]")
 _FOLDED_LATER = ("ſ".encode(), "\u212a".encode())  # with (?i) RE2 takes them for s and k, which bytes.lower does not
 _LONG = 1 << 16  # bytes
@@ -141,18 +142,20 @@ class Gate:
     """Says quickly which of many patterns can match a text at all.
 
     Patterns that need one of a few words (`masking.core.trigger`) are let through where such a word stands: all words
-    are looked for in one pass. The others are joined to one pattern, which mostly finds nothing; where it does, those
-    of them are let through whose digits the text has. With neither RE2 nor ahocorasick-rs: words one after the other.
+    are looked for in one pass. The others are joined to one pattern, which mostly finds nothing; where it does, the
+    same is done with a few at a time whose digits the text has. Without RE2 any digit will do.
     """
 
-    __slots__ = ("_all", "_automaton", "_digits", "_joined", "_levels", "_owners", "_plain", "_words")
+    __slots__ = ("_all", "_automaton", "_digits", "_few", "_joined", "_levels", "_owners", "_words")
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._all = range(len(patterns))
         triggers = [trigger(pattern.source) for pattern in patterns]
-        self._plain = [(one.digits, index) for index, one in enumerate(triggers) if not one.words]
-        self._joined = _joined([patterns[index] for _, index in self._plain])
-        self._digits = sorted({digits for digits, _ in self._plain} - {0})
+        plain = sorted((one.digits, index) for index, one in enumerate(triggers) if not one.words)
+        self._joined = _joined([patterns[index] for _, index in plain])
+        few = [plain[start : start + _FEW] for start in range(0, len(plain), _FEW)]
+        self._few = [(_joined([patterns[index] for _, index in some]), some) for some in few]
+        self._digits = sorted({digits for digits, _ in plain} - {0})
         self._levels = None if self._joined is None else _levels(self._digits)
         owners: dict[bytes, list[int]] = {}
         for index, one in enumerate(triggers):
@@ -176,9 +179,11 @@ class Gate:
         else:
             # A long text may hold words in as many places as it has bytes, so each is looked for once.
             found.update(*(self._owners[at] for at, word in enumerate(self._words) if word in data))
-        if self._plain and (self._joined is None or self._joined.search(view.utf8)):
+        if self._few and (self._joined is None or self._joined.search(view.utf8)):
             digits = self._most_digits(view.utf8)
-            found.update(index for needed, index in self._plain if needed <= digits)
+            for joined, some in self._few:
+                if some[0][0] <= digits and (joined is None or joined.search(view.utf8)):
+                    found.update(index for needed, index in some if needed <= digits)
         return sorted(found)
 
     def _most_digits(self, data: bytes) -> int:

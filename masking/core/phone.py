@@ -23,6 +23,9 @@ _LEAD_REACH: Final = (
     10  # characters before the first digit that can belong to a candidate: twice a bracket or plus and 4
 )
 _PLAIN: Final = re.compile(r"[-+ ./()\[\]0-9\u2010-\u2015\u00a0\u3000\uff08\uff09]+")
+_SHORT: Final = 40  # characters in which there are at most 20 groups of digits, none of them longer than 20
+_FEW: Final = 3  # digits below which what stands between them counts
+_LEADS: Final = "+(\uff08[\uff3b\uff0b"
 _CORE: Final = re.compile(r"[+0-9].*[0-9]|[0-9]", re.S)
 _NOT_DIGITS: Final = re.compile("[^0-9]+")
 _DIGIT: Final = re.compile(r"\d")
@@ -39,16 +42,12 @@ class Phones:
     Raises KeyError for a region that libphonenumber does not have.
     """
 
-    __slots__ = ("_by_length", "_plans")
+    __slots__ = ("_dialled", "_least", "_plans")
 
     def __init__(self, regions: Sequence[str]) -> None:
         self._plans = [(region, plan(region)) for region in regions]
-        self._by_length: dict[int, list[int]] = {}
-
-    @property
-    def least(self) -> int:
-        """No number without a plus sign has fewer digits than this."""
-        return min(one.least for _, one in self._plans)
+        self._least = min((one.least for _, one in self._plans), default=0)
+        self._dialled = _Dialled([one for _, one in self._plans])
 
     def needed(self) -> str:
         """A pattern for RE2 on UTF-8 that matches in every text with ASCII digits only in which anything is found.
@@ -57,19 +56,28 @@ class Phones:
         of an extension, whose letters can count as digits.
         """
         between = f"[{_escaped(_matcher()._VALID_PUNCTUATION)}]{{0,4}}"
-        digits = f"[0-9](?:{between}[0-9]){{{max(self.least, 1) - 1}}}"
+        digits = f"[0-9](?:{between}[0-9]){{{max(self._least, 1) - 1}}}"
         return f"{digits}|[+\\x{{ff0b}}][^0-9]{{0,10}}[0-9]|(?i:[0-9][ \\x{{a0}}\\t,x]*(?:xt|ext|int|anexo))"
 
     def find(self, text: str) -> set[tuple[int, int]]:
-        """Start and end of every number that is valid in one of the regions, or says its country itself."""
-        reader = _Reader(text, self.least)
+        """Start and end of every number that is valid in one of the regions, or says its country itself.
+
+        What lies within another number may be left out.
+        """
+        reader = _Reader(text, self._least)
         found: set[tuple[int, int]] = set()
-        every = range(len(self._plans))
+        every: Sequence[int] = range(len(self._plans))
         at = 0
-        while (candidate := reader.candidate(at)) is not None:
+        while every and (candidate := reader.candidate(at)) is not None:
             at = candidate.end
-            waiting: Sequence[int] = every
+            waiting = every
             for tried in candidate.tries():
+                if candidate.is_closed and tried[0] == candidate.start and tried[1] == at:
+                    if self._is_accepted(text, tried, waiting):
+                        # Whatever other regions find in it lies within it, and they all go on behind it.
+                        found.add(tried[:2])
+                        break
+                    continue
                 accepting = self._accepting(text, tried, waiting)
                 if not accepting:
                     continue
@@ -82,8 +90,6 @@ class Phones:
                     every = [index for index in every if index not in accepting]
                 if not waiting:
                     break
-            if not every:
-                break
         return found
 
     def _rest(self, reader: _Reader, index: int, at: int, found: set[tuple[int, int]]) -> None:
@@ -91,30 +97,64 @@ class Phones:
         while (candidate := reader.candidate(at)) is not None:
             at = candidate.end
             for tried in candidate.tries():
-                if self._accepting(reader.text, tried, (index,)):
+                if self._is_accepted(reader.text, tried, (index,)):
                     found.add(tried[:2])
                     at = tried[1]
                     break
 
     def _accepting(self, text: str, tried: _Try, among: Sequence[int]) -> Sequence[int]:
         """Which of the regions take it for a number."""
+        if tried[3] is not None and not tried[2]:
+            able = self._dialled.able(tried[3])
+            among = [index for index in among if index in able]
+        return [index for index in among if self._is_accepted(text, tried, (index,))]
+
+    def _is_accepted(self, text: str, tried: _Try, among: Sequence[int]) -> bool:
+        """Whether any of the regions takes it for a number."""
         start, end, plus, digits = tried
         plans = self._plans
         if digits is None:
             candidate = text[start:end]
-            return [index for index in among if _is_number(candidate, plans[index][0])]
+            return any(_is_number(candidate, plans[index][0]) for index in among)
         if plus:
-            if not among:
-                return ()
-            known = plans[among[0]][1].abroad(digits)
+            known = Plan.abroad(digits)
             if known is not None:
-                return among if known else ()
-            return [index for index in among if plans[index][1].accepts(digits, plus=True)]
-        length = len(digits)
-        able = self._by_length.get(length)
-        if able is None:
-            able = self._by_length[length] = [i for i, (_, one) in enumerate(plans) if one.least <= length]
-        return [index for index in able if index in among and plans[index][1].accepts(digits, plus=False)]
+                return known
+            return any(plans[index][1].accepts(digits, plus=True) for index in among)
+        return any(plans[index][1].accepts(digits, plus=False) for index in self._dialled.able(digits) if index in among)
+
+
+class _Dialled:
+    """Tells in one pass which of several regions' numbers some digits can be."""
+
+    __slots__ = ("_every", "_set")
+
+    def __init__(self, plans: Sequence[Plan]) -> None:
+        self._every = range(len(plans))
+        self._set: Any = None
+        try:
+            import re2
+        except ImportError:  # no wheel for this platform, or the extra `fast` was not asked for
+            return
+        options = re2.Options()
+        options.log_errors = False
+        chosen = re2.Set.FullMatchSet(options)
+        for pattern in (*(one.needed() or "[0-9]*" for one in plans), "[0-9]*"):
+            try:
+                chosen.Add(pattern.replace(r"\d", "[0-9]"))
+            except re2.error:
+                chosen.Add("[0-9]*")
+        chosen.Compile()
+        self._set = chosen
+
+    def able(self, digits: str) -> Sequence[int]:
+        """The regions that the digits may be a number of; the others' answer is no."""
+        if self._set is None:
+            return self._every
+        found: list[int] = self._set.Match(digits)
+        everything = len(self._every)
+        # The last pattern matches always, so an answer without it tells of an automaton that ran out of memory.
+        return [index for index in found if index != everything] if everything in found else self._every
 
 
 def _escaped(characters: str) -> str:
@@ -163,7 +203,7 @@ class _Reader:
                 end = start + second.start()
                 candidate = text[start:end]
             if self._is_long_enough(candidate):
-                return _Candidate(text, start, end)
+                return _Candidate(text, start, end, self._least)
             at = end
         return None
 
@@ -179,14 +219,18 @@ class _Reader:
 class _Candidate:
     """A stretch that may be a number, or hold one; `tries` says what to try, in the package's order."""
 
-    __slots__ = ("_made", "_more", "_text", "end", "start")
+    __slots__ = ("_has_brackets", "_is_plain", "_least", "_made", "_more", "_text", "end", "is_closed", "start")
 
-    def __init__(self, text: str, start: int, end: int) -> None:
+    def __init__(self, text: str, start: int, end: int, least: int) -> None:
         self.start = start
         self.end = end
         self._text = text
+        self._least = least
         self._made: list[_Try] = []
         self._more: Iterator[_Try] | None = self._make()
+        self._is_plain = self._has_brackets = False
+        self.is_closed = False
+        """Whether nothing that begins inside can reach beyond its end: no limit of the package's made it end there."""
 
     def tries(self) -> Iterator[_Try]:
         """Made once, when first asked for: most regions refuse, and ask for all of them."""
@@ -210,6 +254,9 @@ class _Candidate:
             and matcher._TIME_STAMPS_SUFFIX.match(self._text[self.end : self.end + 3])
         ):
             return
+        self._is_plain = _PLAIN.fullmatch(candidate) is not None
+        self.is_closed = self._is_plain and len(candidate) <= _SHORT
+        self._has_brackets = _BRACKET.search(candidate) is not None
         whole = self._try(candidate, self.start)
         if whole is not None:
             yield whole
@@ -217,13 +264,11 @@ class _Candidate:
             return
         for parting in matcher._INNER_MATCHES:
             match = parting.search(candidate)
-            is_first = True
+            if match is not None:
+                inner = self._try(self._trimmed(candidate[: match.start()]), self.start)
+                if inner is not None:
+                    yield inner
             while match is not None:
-                if is_first:
-                    is_first = False
-                    inner = self._try(self._trimmed(candidate[: match.start()]), self.start)
-                    if inner is not None:
-                        yield inner
                 inner = self._try(self._trimmed(match.group(1)), self.start + match.start(1))
                 if inner is not None:
                     yield inner
@@ -236,40 +281,43 @@ class _Candidate:
         unwanted = _matcher()._UNWANTED_END_CHAR_PATTERN.search(group)
         return group[: unwanted.start()] if unwanted is not None else group
 
-    def _try(self, candidate: str, start: int) -> _Try | None:
+    def _try(self, group: str, start: int) -> _Try | None:
         """What to ask the plans, or None where the answer is no in every region."""
-        matcher = _matcher()
-        end = start + len(candidate)
-        if len(candidate) > _MOST_PARSED or len(candidate) < 2:
+        size = len(group)
+        if size < 2 or size > _MOST_PARSED or (size < self._least and "+" not in group and "\uff0b" not in group):
             return None
-        if _BRACKET.search(candidate) is not None and (
-            matcher._MATCHING_BRACKETS.fullmatch(candidate) is None or matcher._PUB_PAGES.search(candidate)
-        ):
+        digits: str | None = None
+        plus = False
+        if self._is_plain:
+            plus = "+" in group
+            if plus:
+                core = _CORE.search(group)
+                if core is None:
+                    return None
+                body = core.group().lstrip("+")
+                plus = body != core.group()
+                digits = None if "+" in body else _NOT_DIGITS.sub("", body)
+            else:
+                digits = _NOT_DIGITS.sub("", group)
+                if len(digits) < self._least:
+                    return None
+            if digits is not None and len(digits) < _FEW:
+                if plus:
+                    return None
+                digits = None
+        if self._has_brackets and not self._brackets_match(group):
             return None
-        text = self._text
-        if (
-            start > 0
-            and candidate[0] not in "+("
-            and not matcher._LEAD_PATTERN.match(candidate)
-            and _joins(text[start - 1])
-        ):
+        text, end = self._text, start + size
+        if start > 0 and group[0] not in _LEADS and _joins(text[start - 1]):
             return None
         if end < len(text) and _joins(text[end]):
             return None
-        if _PLAIN.fullmatch(candidate) is None:
-            return start, end, False, None
-        core = _CORE.search(candidate)
-        if core is None:
-            return None
-        number = core.group()
-        plus = number[0] == "+"
-        body = number.lstrip("+") if plus else number
-        if "+" in body:
-            return start, end, False, None
-        digits = _NOT_DIGITS.sub("", body)
-        if len(digits) < 3 and (plus or len(number) != 2):
-            return None
         return start, end, plus, digits
+
+    @staticmethod
+    def _brackets_match(group: str) -> bool:
+        matcher = _matcher()
+        return matcher._MATCHING_BRACKETS.fullmatch(group) is not None and not matcher._PUB_PAGES.search(group)
 
 
 @cache

@@ -30,7 +30,7 @@ ENTITY: Final = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
 LONGEST: Final = 24
 """Longest entity name in characters; bounds how much of a stream can wait."""
 
-_DIGITS: Final = 9
+_DIGITS: Final = 18  # as many as keyed placeholders have
 _BLANKS: Final = ("", " ", "  ")
 
 # Characters that count as another one inside brackets: full-width forms, and the brackets that models like.

@@ -84,19 +84,23 @@ class Values:
                     self._values[value.text] = value
                     self._automaton = None
 
-    def places(self, view: View) -> Iterator[Finding]:
-        """Mentions of the values, as findings of the rules that found them first; they may overlap."""
+    def places(self, view: View, found: Iterable[Finding] = ()) -> Iterator[Finding]:
+        """Mentions of the values, as findings of the rules that found them first; they may overlap one another.
+
+        Those that are `found` already are left out.
+        """
         if not self._values:
             return
         text = view.once("folded", lambda: folded(view.text))
+        there = {(finding.start, finding.end) for finding in found}
         gaps = [match.span() for match in _SEPARATOR.finditer(text)]
         compact = _Compact(text, gaps)
         for value, start, end in self._found(compact.text):
             first, last = compact.original(start), compact.original(end - 1) + 1
-            if _is_mention(view.text, value, compact, start, first, last):
-                original = view.original(first, last)
-                found = value.finding
-                yield Finding(*original, found.entity, found.score, found.rule, found.checked)
+            original = view.original(first, last)
+            if original not in there and _is_mention(view.text, value, compact, start, first, last):
+                one = value.finding
+                yield Finding(*original, one.entity, one.score, one.rule, one.checked)
 
     def _found(self, compact: str) -> Iterator[tuple[_Value, int, int]]:
         if len(self._values) <= _FEW:

@@ -120,7 +120,7 @@ class Scanner:
     def _with_mentions(view: View, found: list[Finding], values: Values) -> list[Finding]:
         displaced: set[Finding] = set()
         more: list[tuple[Finding, int]] = []
-        for mention in values.places(view):
+        for mention in values.places(view, found):
             met = _met(found, mention)
             if all(_is_part(one, mention) for one in met):
                 displaced.update(met)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+import hmac
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import pairwise
+from secrets import token_bytes
 from threading import Lock
 from types import TracebackType
 from typing import overload
 
+from masking.core.answers import Answers
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.finding import Finding, resolve
 from masking.core.jsonstream import JsonStream
 from masking.core.links import Links
+from masking.core.literals import Literals, LiteralStream
 from masking.core.placeholder import Grammar, canonical
-from masking.core.redact import Plan
+from masking.core.redact import Plan, mark
 from masking.core.rule import OperatorSpec
 from masking.core.scan import Scanner
 from masking.core.stream import RedactingStream, Stream, StreamedText, astreamed, forms, streamed
+from masking.core.surrogate import fake
 
 __all__ = ["LITERAL", "Masked", "Operator", "Operators", "Session"]
 
@@ -30,6 +36,7 @@ Operator = Callable[[str, str], str]
 
 Operators = Callable[[OperatorSpec], Operator]
 
+_LARGEST = 10**18  # what keyed placeholders' numbers stay below
 _REACH = 512  # characters that a match may be long
 _NEAR = 2  # characters that a boundary may look at
 
@@ -58,10 +65,22 @@ class Session:
         grammar: Grammar,
         operators: Mapping[str, Operator],
         plan: Callable[[], Plan] | None = None,
+        *,
+        answers: Answers = Answers(),  # noqa: B008 - frozen
+        surrogates: Collection[str] = (),
+        key: bytes | None = None,
     ) -> None:
-        """`plan` gives the rules that look at answers; without it answers are restored only."""
+        """`plan` gives the rules that look at answers; without it answers are restored only. `surrogates` are the rules
+        whose values get fakes. With `key` (16 bytes or more), placeholders and fakes are determined by it and the
+        value, the same in every session."""
         self._scanner = scanner
         self._plan = plan
+        self._answers = answers
+        self._surrogates = surrogates
+        self._key = key
+        self._secret = key or token_bytes(32)
+        self._fakes: dict[str, str] = {}
+        self._strings = Literals()
         self._grammar = grammar
         self._operators = operators  # by rule id; a rule without one gets a placeholder
         self._lock = Lock()
@@ -86,6 +105,8 @@ class Session:
         self._placeholders.clear()
         self._values.clear()
         self._counts.clear()
+        self._fakes.clear()
+        self._strings.clear()
 
     def mask(self, text: str) -> str:
         """The text with every finding replaced.
@@ -112,7 +133,7 @@ class Session:
         pieces: list[str] = []
         at = 0
         for finding in findings:
-            pieces += text[at : finding.start], self._replacement(text[finding.start : finding.end], finding)
+            pieces += text[at : finding.start], self._replacement(text[finding.start : finding.end], finding, text)
             at = finding.end
         pieces.append(text[at:])
         return Masked("".join(pieces), tuple(findings))
@@ -128,7 +149,7 @@ class Session:
         if entity not in self._grammar.entities:
             known = ", ".join(self._grammar.entities)
             raise UnmaskableError(f"{self._scanner.category.name} has no entity {entity}; it has {known}")
-        return self._replacement(value, Finding(0, len(value), entity, 1.0, ""))
+        return self._replacement(value, Finding(0, len(value), entity, 1.0, ""), value)
 
     def restore(self, text: str, *, json: bool = False) -> str:
         """An answer with this session's placeholders restored and new values of the category's kinds redacted.
@@ -151,10 +172,17 @@ class Session:
         return self._stream()
 
     def _stream(self) -> Stream:
-        plan = self._plan() if self._plan is not None else None
+        answers = self._answers
+        links = Links(answers.hosts)
+        plan = self._plan() if self._plan is not None and answers.redact else None
         if plan is None or not plan.looks:
-            return Stream(self._grammar, self._values, self._counts, Links())
-        return RedactingStream(self._grammar, self._values, self._counts, plan, self._placeholders, Links())
+            stream = Stream(self._grammar, self._values, self._counts, links)
+        else:
+            own: Collection[str] = self._placeholders if answers.own == "keep" else ()
+            stream = RedactingStream(self._grammar, self._values, self._counts, plan, own, links)
+        if self._surrogates or answers.own == "redact":
+            return LiteralStream(self._strings, stream)
+        return stream
 
     @overload
     def stream(self, pieces: Iterable[str]) -> Iterator[str]: ...
@@ -172,9 +200,9 @@ class Session:
         return streamed(self._stream(), pieces)
 
     def entries(self) -> dict[str, str]:
-        """A copy of the table, placeholder to value: secret, for a store that is as well kept as the originals."""
+        """A copy of the table, placeholder or fake to value: secret, for a store that is kept as the originals are."""
         with self._lock:
-            return dict(self._values)
+            return {**self._values, **{made: value for value, made in self._fakes.items()}}
 
     def load(self, entries: Mapping[str, str]) -> None:
         """Take over the entries of a former session of the same conversation.
@@ -184,6 +212,10 @@ class Session:
         """
         with self._lock:
             for placeholder, value in entries.items():
+                if self._surrogates and not placeholder.startswith("<"):
+                    self._fakes[value] = placeholder
+                    self._strings.add(placeholder, value)
+                    continue
                 entity, number = self._parts(placeholder)
                 if self._values.get(placeholder, value) != value:
                     raise ConfigurationError(f"{placeholder} stands for another value in this session already")
@@ -201,25 +233,59 @@ class Session:
             )
         return entity, int(number)
 
-    def _replacement(self, value: str, finding: Finding) -> str:
+    def _replacement(self, value: str, finding: Finding, text: str) -> str:
         operator = self._operators.get(finding.rule)
         if operator is not None:
             return operator(value, finding.entity)
         with self._lock:
-            placeholder = self._placeholders.get(value)
-            if placeholder is None:
-                number = self._counts.get(finding.entity, 0) + 1
-                placeholder = canonical(finding.entity, number)
-                self._counts[finding.entity] = number
-                self._placeholders[value] = placeholder
-                self._values[placeholder] = value
-            return placeholder
+            if finding.rule in self._surrogates:
+                made = self._fakes.get(value) or self._fake(value, finding.entity, text)
+                if made:
+                    return made
+            return self._placeholders.get(value) or self._placeholder(value, finding.entity)
+
+    def _placeholder(self, value: str, entity: str) -> str:
+        """A new placeholder; the lock is held."""
+        if self._key is None:
+            number = self._counts[entity] = self._counts.get(entity, 0) + 1
+        else:
+            number = _keyed(self._key, entity, value)
+            while canonical(entity, number) in self._values:  # another value's: once in 10**18
+                number += 1
+            self._counts[entity] = _LARGEST
+        placeholder = canonical(entity, number)
+        self._placeholders[value] = placeholder
+        self._values[placeholder] = value
+        if self._answers.own == "redact" and entity != LITERAL and len(value) > 1:
+            self._strings.add(value, mark(entity))
+        return placeholder
+
+    def _fake(self, value: str, entity: str, text: str) -> str:
+        """A new surrogate, "" where no more can be made: a placeholder does as well. The lock is held."""
+        number = 1 if self._key is not None else len(self._fakes) + 1
+
+        def taken(one: str) -> bool:
+            return one in self._strings or one in self._placeholders or one in self._fakes or one in text
+
+        try:
+            made = fake(value, entity, number, self._secret, taken)
+        except UnmaskableError:
+            return ""
+        self._fakes[value] = made
+        self._strings.add(made, value)
+        return made
 
     def _literals(self, text: str) -> Sequence[Finding]:
         """Text that a model's answer could not be told from one of our placeholders by."""
         if self._grammar.anywhere.search(text) is None:
             return ()
         return [Finding(start, end, LITERAL, 1.0, "literal", True) for start, end in forms(self._grammar, text)]
+
+
+def _keyed(key: bytes, entity: str, value: str) -> int:
+    """The number of a keyed placeholder: HMAC-SHA256 (RFC 2104) of entity and value, as a number of up to 18 digits."""
+    digest = hmac.digest(key, f"{entity}\0{value}".encode("utf-8", "surrogatepass"), sha256)
+    return int.from_bytes(digest) % (_LARGEST - 1) + 1
 
 
 def _beside(text: str, findings: Sequence[Finding], plan: Plan) -> list[Finding]:

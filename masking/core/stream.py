@@ -9,7 +9,7 @@ The stream reads every character once, in order, and decides at each place where
 
 Each decision depends only on characters from that place on, and on the one before it. So what is said does not depend
 on how the answer was cut, and what waits is never longer than the longest form: a bracket (6 characters with escapes),
-the entity's name (24, each separator escaped), nine digits, four blanks, a bracket; plus what the redactor keeps
+the entity's name (24, each separator escaped), 18 digits, four blanks, a bracket; plus what the redactor keeps
 (`masking.core.redact`). What a value contains is never read again.
 """
 
@@ -30,8 +30,8 @@ __all__ = ["RedactingStream", "Stream", "StreamedText", "astreamed", "forms", "j
 
 StreamedText = Iterable[str] | AsyncIterable[str]
 
-_CANONICAL = re.compile(r"<([A-Z_]*)([1-9][0-9]{0,8})?\Z")
-_LONGEST_CANONICAL = 40  # characters
+_CANONICAL = re.compile(r"<([A-Z_]*)([1-9][0-9]{0,17})?\Z")
+_LONGEST_CANONICAL = 48  # characters
 _JOINED = re.compile(r"[0-9A-Za-z_]")
 _QUIET_LENGTH = 32  # characters
 _QUIET_ENTRIES = 1 << 16

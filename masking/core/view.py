@@ -70,6 +70,8 @@ _RARE = re.compile(
     + "\U00010000-\U0010ffff]"
 )
 
+_STAND_IN = "\x1d"
+
 
 def _narrow(match: re.Match[str]) -> str:
     return _to_ascii()[ord(match[0])]
@@ -168,7 +170,12 @@ class View:
     def image(self) -> bytes:
         """The text with one byte a character, for patterns that name only ASCII."""
         if self._image is None:
-            self._image = self.text.encode("ascii", "masking.image")
+            text = self.text
+            if _STAND_IN in text:
+                self._image = text.encode("ascii", "masking.image")
+            else:  # the built-in replacement, ten times quicker, is a question mark, so those of the text step aside
+                image = text.replace("?", _STAND_IN).encode("ascii", "replace")
+                self._image = image.replace(b"?", b"\x1a").replace(_STAND_IN.encode(), b"?")
         return self._image
 
     @property

@@ -1,0 +1,153 @@
+"""Plain strings in an answer that stand for something else: surrogates for their values, own values for a mark.
+
+A string counts where no ASCII letter or digit is joined to an ASCII letter or digit at its edge, so `Ann` does not count
+in `Anna`; of several that begin at one place the longest counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from masking.core.redact import Edit
+from masking.core.stream import Stream
+
+__all__ = ["LiteralStream", "Literals"]
+
+
+class Literals:
+    """The strings of one session; grows with it. What a place costs does not depend on how many there are."""
+
+    __slots__ = ("_begun", "_firsts", "_instead", "_longest")
+
+    def __init__(self) -> None:
+        self._instead: dict[str, str] = {}
+        self._begun: set[str] = set()
+        self._firsts: set[str] = set()
+        self._longest = 0
+
+    def __len__(self) -> int:
+        return len(self._instead)
+
+    def __contains__(self, text: object) -> bool:
+        return text in self._instead
+
+    def add(self, text: str, instead: str) -> None:
+        """From now on `text` stands for `instead`."""
+        self._instead[text] = instead
+        self._begun.update(text[:length] for length in range(1, len(text) + 1))
+        self._firsts.add(text[0])
+        self._longest = max(self._longest, len(text))
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._instead.clear()
+        self._begun.clear()
+        self._firsts.clear()
+        self._longest = 0
+
+    def begins_in(self, text: str) -> bool:
+        """Whether a string can begin in `text`."""
+        return not self._firsts.isdisjoint(text)
+
+    def at(self, text: str, start: int, *, last: bool) -> tuple[int, str] | None:
+        """The end of the string that stands at `start`, and what it stands for; (start, "") where none stands.
+
+        None when the text ends before that can be said.
+        """
+        if text[start] not in self._firsts or (start and _joined(text[start - 1], text[start])):
+            return start, ""
+        found = (start, "")
+        begun = self._begun
+        for end in range(start + 1, min(len(text), start + self._longest) + 1):
+            one = text[start:end]
+            if one not in begun:
+                return found
+            instead = self._instead.get(one)
+            if instead is not None:
+                if end == len(text) and not last:
+                    return None
+                if end == len(text) or not _joined(text[end - 1], text[end]):
+                    found = (end, instead)
+        if len(text) - start <= self._longest and not last:
+            return None
+        return found
+
+
+class LiteralStream(Stream):
+    """As the stream it is given, with strings of a session looked for first: what they stand for is not read again."""
+
+    __slots__ = ("_ahead", "_inner", "_last", "_literals")
+
+    def __init__(self, literals: Literals, inner: Stream) -> None:
+        self._literals = literals
+        self._inner = inner
+        self._ahead = ""
+        self._last = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether text waits that has been fed and not said."""
+        return bool(self._ahead) or self._inner.held
+
+    @property
+    def waiting(self) -> str:
+        """The text that waits."""
+        return self._inner.waiting + self._ahead
+
+    def feed(self, text: str) -> str:
+        """What can be said now that `text` has arrived."""
+        if not self._ahead and not self._literals.begins_in(text):
+            self._last = text[-1:] or self._last
+            return self._inner.feed(text)
+        return self._said(text, last=False)
+
+    def flush(self) -> str:
+        """What still waited; the stream is then ready for another text."""
+        return self.whole("")
+
+    def whole(self, text: str) -> str:
+        """All that there is to say when `text` is all that comes."""
+        return self._said(text, last=True)
+
+    def edits(self, text: str, *, last: bool = False) -> list[Edit]:
+        """As `feed` (and `flush`), told as edits of what was fed."""
+        return list(self._edits(text, last=last))
+
+    def _edits(self, text: str, *, last: bool) -> list[Edit]:
+        edits: list[Edit] = []
+        for piece, instead in self._found(text, last=last):
+            if instead is None:
+                edits += self._inner.edits(piece)
+            else:
+                edits += self._inner.edits("", last=True)
+                edits.append((len(piece), instead))
+        if last:
+            edits += self._inner.edits("", last=True)
+        return edits
+
+    def _found(self, text: str, *, last: bool) -> Iterator[tuple[str, str | None]]:
+        """The text in pieces: as it stands, or with what it stands for."""
+        before = self._last
+        buffer = before + self._ahead + text
+        at = done = len(before)
+        found: tuple[int, str] | None = (at, "")
+        while at < len(buffer):
+            found = self._literals.at(buffer, at, last=last)
+            if found is None:
+                break
+            end, instead = found
+            if end > at:
+                if at > done:
+                    yield buffer[done:at], None
+                yield buffer[at:end], instead
+                at = done = end
+            else:
+                at += 1
+        if at > done:
+            yield buffer[done:at], None
+        self._ahead = buffer[at:]
+        self._last = "" if last else buffer[at - 1 : at] if at else ""
+
+
+def _joined(left: str, right: str) -> bool:
+    return left.isascii() and right.isascii() and left.isalnum() and right.isalnum()
