@@ -22,7 +22,7 @@ import orjson
 from masking import Masker
 from masking.core.descriptor import Descriptor
 from masking.core.lane import Held
-from masking.core.samples import CONTENT_TYPES, framed, session_of
+from masking.core.samples import CONTENT_TYPES, session_of
 from masking.core.turn import Turn
 from masking.files import read_descriptors
 
@@ -33,10 +33,26 @@ ROUNDS = 5
 
 
 def template(descriptor: Descriptor) -> Any:
-    """An event of a sample in which as few lanes as possible speak."""
-    events = [event for sample in descriptor.samples for event in sample.stream or ()]
-    counts = [(len(pieces(descriptor, Held(None, copy.deepcopy(event)))), event) for event in events]
-    return min((pair for pair in counts if pair[0]), key=lambda pair: pair[0])[1]
+    """An event of a sample in which as few lanes as possible speak, and none of them closes."""
+    found = []
+    for event in (event for sample in descriptor.samples for event in sample.stream or ()):
+        held = Held(None, copy.deepcopy(event))
+        spoken = pieces(descriptor, held)
+        closes: list[Any] = []
+        descriptor.find(held.doc, [], closes)
+        own = [close for close in closes if close[0] in {piece[0][0] for piece in spoken}]
+        for _, container, name, _ in spoken[1:]:
+            container[name] = None
+        held._touched = [(container, name, was) for _, container, name, was in spoken]
+        held.close_strings()
+        if spoken:
+            found.append(((bool(own), spoken[0][0][0], len(spoken)), held.doc))
+    return min(found, key=lambda one: one[0])[1]
+
+
+def first(descriptor: Descriptor, event: Any) -> int:
+    """The number of the lane that speaks first."""
+    return int(pieces(descriptor, Held(None, copy.deepcopy(event)))[0][0][0])
 
 
 def pieces(descriptor: Descriptor, held: Held[None]) -> list[Any]:
@@ -58,14 +74,25 @@ def written(descriptor: Descriptor, event: Any, text: str) -> Any:
 def chunks(descriptor: Descriptor, texts: Sequence[str], count: int) -> list[bytes]:
     """One event a chunk; texts of a cumulative lane grow to at most 400 characters and begin again."""
     event = template(descriptor)
-    cumulative = descriptor.lanes[0].mode == "cumulative"
+    cumulative = descriptor.lanes[first(descriptor, event)].mode == "cumulative"
     said = ""
     events = []
     for number in range(count):
         text = texts[number % len(texts)]
         said = text if not cumulative or len(said) > 400 else said + text
         events.append(written(descriptor, event, said))
-    return [framed("ndjson" if "ndjson" in descriptor.framings else "sse", [one]) for one in events]
+    return [spelled(descriptor, number, event) for number, event in enumerate(events, 1)]
+
+
+def spelled(descriptor: Descriptor, number: int, event: Any) -> bytes:
+    """The event's bytes with the lines that its API sends beside the data."""
+    data = orjson.dumps(event)
+    if "ndjson" in descriptor.framings:
+        return data + b"\n"
+    if descriptor.id.startswith(("dashscope", "aliyun")):
+        return b"id:%d\nevent:result\n:HTTP_STATUS/200\ndata:%s\n\n" % (number, data)
+    named = descriptor.id.startswith(("anthropic", "openai.responses"))
+    return (b"event: %s\n" % event["type"].encode() if named else b"") + b"data: " + data + b"\n\n"
 
 
 def run(descriptor: Descriptor, stream: Sequence[bytes], new_session: Callable[[], Any]) -> float:
@@ -103,7 +130,7 @@ def passed(stream: Sequence[bytes], count: int) -> float:
 
 
 def round_trip(stream: Sequence[bytes], count: int) -> float:
-    documents = [chunk[6:].strip() if chunk.startswith(b"data:") else chunk.strip() for chunk in stream]
+    documents = [chunk[chunk.index(b"{") :].strip() for chunk in stream]
 
     def once() -> float:
         loads, dumps = orjson.loads, orjson.dumps

@@ -63,7 +63,9 @@ def _measured(phone: bool, count: int, share: int, rounds: int) -> list[dict[str
         samples = []
         differing = compared = 0
         for number in range(rounds):
-            texts = [one.text for one in messages(4 * count // rounds, _SEED + number) if wanted(one)][: count // rounds]
+            texts = [one.text for one in messages(4 * count // rounds, _SEED + number) if wanted(one)][
+                : count // rounds
+            ]
             shared = texts[::share]
             if number % 2:
                 slow, expected = _timed(theirs, shared)
@@ -81,7 +83,9 @@ def _measured(phone: bool, count: int, share: int, rounds: int) -> list[dict[str
     return rows
 
 
-def _row(label: str, phone: bool, samples: Sequence[tuple[float, float, float]], differing: int, compared: int) -> dict[str, Any]:
+def _row(
+    label: str, phone: bool, samples: Sequence[tuple[float, float, float]], differing: int, compared: int
+) -> dict[str, Any]:
     ratios = sorted(slow / fast for slow, fast, _ in samples)
     return {
         "texts": label,
@@ -99,11 +103,13 @@ def _row(label: str, phone: bool, samples: Sequence[tuple[float, float, float]],
 
 
 def _show(rows: Sequence[dict[str, Any]]) -> None:
-    print(f"{'texts':20} {'phone':6} {'Presidio':>9} {'ours':>7} {'ratio (spread)':>20} {'mask':>7} {'ratio':>6}  different")
+    head = ("texts", "phone", "Presidio", "ours", "ratio (spread)", "mask", "ratio")
+    print("{:20} {:6} {:>9} {:>7} {:>20} {:>7} {:>6}  different".format(*head))
     for row in rows:
         spread = f"{row['ratio']}x ({row['ratio_least']}-{row['ratio_most']})"
         print(
-            f"{row['texts']:20} {'with' if row['phone'] else 'no':6} {row['presidio_us']:9} {row['ours_us']:7} {spread:>20} "
+            f"{row['texts']:20} {'with' if row['phone'] else 'no':6} {row['presidio_us']:9} {row['ours_us']:7} "
+            f"{spread:>20} "
             f"{row['mask_us']:7} {row['mask_ratio']:5}x  {row['different']} of {row['compared']}"
         )
     print("microseconds a message, thread CPU time, median of the rounds; mask: a whole Masker.mask")

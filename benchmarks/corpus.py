@@ -3,7 +3,8 @@
     python benchmarks/corpus.py --count 5 --seed 7
 
 The same seed gives the same messages; a seed that was not used before gives messages that nothing has seen. About six
-in ten are English, three in ten Chinese, the rest code and logs; three in ten carry personal data.
+in ten are English, three in ten Chinese, the rest code and logs; three in ten carry personal data. Half are shorter
+than about 160 characters, the mean is about 240: a few are long.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ def messages(count: int, seed: int) -> Iterator[Message]:
 def _english(random: Random, personal: bool) -> str:
     parts = [
         f"{random.choice(_EN_SUBJECT)} {random.choice(_EN_VERB)} {random.choice(_EN_CLAUSE)}."
-        for _ in range(random.choice((1, 1, 2, 2, 3, 4, 6)))
+        for _ in range(random.choice((1, 1, 2, 2, 3, 4, 5, 12)))
     ]
     if personal:
         for _ in range(random.choice((1, 1, 2, 3))):
@@ -161,7 +162,7 @@ def _english(random: Random, personal: bool) -> str:
 
 def _chinese(random: Random, personal: bool) -> str:
     parts = []
-    for _ in range(random.choice((1, 2, 2, 3, 4, 5))):
+    for _ in range(random.choice((2, 3, 4, 5, 7, 10, 30))):
         start = random.choice(_ZH_FILL) if random.random() < 0.5 else ""
         parts.append(f"{start}{random.choice(_ZH_CLAUSE)}{random.choice('，，。')}")
     if personal:

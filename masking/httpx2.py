@@ -213,7 +213,8 @@ def _prepare(
 
 def _changed(request: httpx.Request, url: httpx.URL, body: bytes, replaced: dict[str, str]) -> httpx.Request:
     headers = request.headers.copy()
-    headers.update(replaced)
+    for name, value in replaced.items():
+        headers[name] = value  # spelled in UTF-8, where `update` would take only ASCII
     headers["accept-encoding"] = "identity"
     if body:
         headers.pop("transfer-encoding", None)

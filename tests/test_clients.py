@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from clients_server import KEY, Out, Seen, Server, data, pieces, serving, sse, whole
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import masking.clients
@@ -353,6 +353,7 @@ def test_a_lane_is_restored_whole_and_byte_by_byte(
 
 
 @pytest.mark.parametrize(("name", "docs", "which", "expected"), LANES)
+@settings(max_examples=max(25, settings.default.max_examples // 3))  # for each of 15 lanes
 @given(cuts=st.lists(st.integers(0, 4000), max_size=12), crlf=st.booleans(), ascii_only=st.booleans())
 def test_a_lane_is_restored_however_it_is_cut(
     name: str, docs: list[dict[str, Any]], which: str, expected: str, patterns: Masker, cuts: list[int], crlf: bool,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 import socket
 import threading
 import traceback
@@ -39,6 +40,7 @@ from masking.clients import (
     TransportError,
 )
 from masking.clients.sending import retry_after
+from masking.core.acs3 import SignatureError
 
 
 @pytest.fixture
@@ -147,6 +149,25 @@ def test_the_words_of_the_service_are_restored_and_never_in_the_message(server: 
     assert caught.value.code == caught.value.request_id == ""  # they do not look like a code and an id
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        TransportError("t", sent=False),
+        StreamError("s", code="c", request_id="r"),
+        RateLimitError("r", code="c", message="m", status=429, retry_after=2.0),
+        ParameterError("p", parameter="n"),
+        SignatureError("IncompleteSignature", "w", 404),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_survives_the_way_to_another_process(error: Exception) -> None:
+    back = pickle.loads(pickle.dumps(error))
+
+    assert type(back) is type(error)
+    assert str(back) == str(error)
+    assert vars(back) == vars(error)
+
+
 # Streams that go wrong
 
 HALF = chunk(content="half <PHONE_NUM")
@@ -250,6 +271,11 @@ GOOD = [
     pytest.param("OpenAICompatible", [data(chunk(content="ok")), data("[DONE]")], id="compatible: no finish, but [DONE]"),
     pytest.param("DMS", [data({"Data": "ok"})], id="DMS: texts end with the connection"),
     pytest.param("DMS", [data(inner(chunk(content="ok"))), data({"Data": "[DONE]"})], id="DMS: [DONE] as Data"),
+    pytest.param("DMS", [data({"Data": {"Choices": [{"Message": {"Content": "ok"}, "FinishReason": "null"}]}}),
+                         data({"Data": {"Choices": [{"Message": {"Content": ""}, "FinishReason": "stop"}]}})],
+                 id="DMS: the shape of the whole answer"),
+    pytest.param("DMS", [data({"Success": True, "Code": "200", "Data": json.dumps(chunk(content="ok"))}),
+                         data({"Success": True, "Code": "200", "Data": json.dumps(END)})], id="DMS: a code that is good"),
     pytest.param("DashScopeApp", [data(output(text="ok", finish_reason="stop")).rstrip(b"\n")], id="no last empty line"),
     pytest.param("DashScopeApp", [b"\xef\xbb\xbf" + data(output(text="ok", finish_reason="stop"))], id="a byte order mark"),
     pytest.param("DashScopeApp", [b":hb\n", data(output(text="ok")), b":hb\n\n", data("[DONE]"),
@@ -322,12 +348,12 @@ def test_an_event_without_an_end_is_not_kept_for_ever(
     server.answer = lambda seen: whole({"output": {"text": "x" * 2000, "finish_reason": "stop"}})
     with made("DashScopeApp", server.url, None) as client, pytest.raises(StreamError, match="longer than 1000 bytes"):
         client.chat("hi")
-    long = [data(output(text="first")), *[b"data: " + b"x" * 1_000_000] * 18]
+    long = [data(output(text="一句话。")), *[b"data: " + b"x" * 1_000_000] * 18]
     server.answer = lambda seen: Out(chunks=long, content_type="text/event-stream")
     for masker in (None, patterns):
         with made("DashScopeApp", server.url, masker) as client:
             came, error = drained(client.stream("hi"))
-        assert came == ["first"]
+        assert came == ["一句话。"]
         assert isinstance(error, StreamError)
         assert "bytes" in str(error)
 

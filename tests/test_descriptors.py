@@ -69,6 +69,22 @@ def test_a_shipped_descriptor_is_named_as_its_file_and_speaks_both_languages(nam
         pytest.param(Route("POST", "h", "/v1/chat/completions/"), None, id="a slash more is another route"),
         pytest.param(Route("POST", "h", "/v1/audio/speech"), None, id="unknown"),
         pytest.param(Route("GET", "h", "/v1/models"), "openai.models", id="models"),
+        pytest.param(Route("POST", "h", "/v1/completions"), "openai.completions", id="completions"),
+        pytest.param(Route("POST", "h", "/v1/responses"), "openai.responses", id="responses"),
+        pytest.param(Route("POST", "h", "/v1/messages/count_tokens"), "anthropic.messages", id="an alternative"),
+        pytest.param(Route("POST", "h", "/v1beta/models/g:streamGenerateContent"), "gemini.generate", id="gemini"),
+        pytest.param(Route("POST", "h", "/v1/embeddings"), "openai.embeddings", id="embeddings"),
+        pytest.param(
+            Route("POST", "h", "/", headers={"x-acs-action": "ChatWithDesensitizeSSE"}),
+            "aliyun.dms.chat_with_desensitize_sse",
+            id="an action in a header",
+        ),
+        pytest.param(
+            Route("POST", "h", "/v1/chat-messages", {"Action": "ChatMessages"}),
+            "aliyun.rdsai.chat_messages",
+            id="an action in the query, whatever the path",
+        ),
+        pytest.param(Route("POST", "h", "/", headers={"x-acs-action": "ListUsers"}), None, id="another action"),
         pytest.param(
             Route("POST", "h", "/api/v1/apps/a/completion", body=b'{"parameters":{"incremental_output":true}}'),
             "dashscope.app.incremental",

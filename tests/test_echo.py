@@ -1,4 +1,4 @@
-"""The stand-in model: it quotes what it was sent, always the same way, and speaks the two wire formats."""
+"""The stand-in model: it quotes what it was sent, always the same way, unless it is told to misbehave."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masking.echo import EchoTransport, answer, reply, tokens
+from masking.echo import EchoTransport, Manner, answer, reply, tokens
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,64 @@ async def test_the_transport_answers_sync_and_async(method: str, path: str, body
     assert (first.status_code, first.content) == (second.status_code, second.content)
     assert first.status_code == status
     assert transport.requests == [body, body]
+
+
+# Manners
+
+
+@pytest.mark.parametrize(
+    ("mangle", "spelled"),
+    [
+        ("", "<PERSON_1>"),
+        ("lower", "<person_1>"),
+        ("html", "&lt;PERSON_1&gt;"),
+        ("markdown", r"\<PERSON\_1\>"),
+        ("brackets", "[PERSON_1]"),
+        ("bare", " PERSON_1 "),
+        ("wide", "＜PERSON_1＞"),
+    ],
+)
+def test_it_can_be_told_to_mangle_placeholders(mangle: Any, spelled: str) -> None:
+    manner = Manner(mangle=mangle)
+    body = json.dumps({"messages": [{"role": "user", "content": "I am <PERSON_1>"}]}).encode()
+    said = json.loads(b"".join(reply("POST", "/v1/chat/completions", {}, body, manner).chunks))
+
+    assert f'"I am {spelled}"' in said["choices"][0]["message"]["content"]
+
+
+@pytest.mark.anyio
+async def test_it_can_be_told_to_invent_to_cut_elsewhere_and_to_break_off() -> None:
+    manner = Manner(sizes=(1,), invents=" Call 020 7946 0123.", breaks_after=9)
+    body = {"messages": [{"role": "user", "content": "hi"}], "stream": True}
+    whole = reply(
+        "POST",
+        "/v1/chat/completions",
+        {},
+        json.dumps(body).encode(),
+        Manner(sizes=(1,), invents=" Call 020 7946 0123."),
+    )
+    texts = [json.loads(line)["choices"][0]["delta"].get("content", "") for line in lines(whole.chunks)[:-1]]
+
+    assert "".join(texts).endswith(" Call 020 7946 0123.")
+    assert {len(text) for text in texts[1:-1]} == {1}
+
+    with (
+        httpx.Client(transport=EchoTransport(manner)) as client,
+        client.stream("POST", "http://echo/v1/chat/completions", json=body) as response,
+    ):
+        pieces = response.iter_raw()
+        assert tuple(next(pieces) for _ in range(9)) == whole.chunks[:9]
+        with pytest.raises(httpx.ReadError, match="break off"):
+            next(pieces)
+
+    async with httpx.AsyncClient(transport=EchoTransport(manner)) as client:
+        with pytest.raises(httpx.ReadError, match="break off"):
+            await client.post("http://echo/v1/chat/completions", json=body)
+
+
+def test_the_targets_of_requests_are_kept() -> None:
+    transport = EchoTransport()
+    with httpx.Client(transport=transport) as client:
+        client.get("http://echo/v1/models", params={"a": "1"})
+
+    assert transport.targets == ["/v1/models?a=1"]

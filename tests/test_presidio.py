@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,250 @@ def test_what_is_not_there_is_named_when_it_is_needed(tmp_path: Path, rule: str,
 
     with pytest.raises(ConfigurationError, match=says):
         mine.mask("911-70-1234")
+
+
+BADGES = """
+from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
+
+class BadgeRecognizer(PatternRecognizer):
+    def __init__(self, supported_language="en"):
+        super().__init__("BADGE", patterns=[Pattern("badge", r"\\bB-\\d{5}\\b", 0.7)], supported_language=supported_language)
+
+    def validate_result(self, pattern_text):
+        return None if pattern_text != "B-00000" else False
+
+class DoorRecognizer(EntityRecognizer):
+    def __init__(self, supported_language="en"):
+        super().__init__(["DOOR"], supported_language=supported_language)
+
+    def load(self): ...
+
+    def analyze(self, text, entities, nlp_artifacts=None):
+        at = text.find("door 7")
+        return [RecognizerResult("DOOR", at, at + 6, 0.9)] if at >= 0 else []
+
+class LeakyRecognizer(BadgeRecognizer):
+    def validate_result(self, pattern_text):
+        raise ValueError(pattern_text)
+
+class NeedyRecognizer(BadgeRecognizer):
+    def __init__(self, endpoint):
+        super().__init__()
+
+made = BadgeRecognizer()
+number = 7
+"""
+
+
+@pytest.fixture
+def badges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module of the user's own with recognisers; its name."""
+    name = f"badges_{tmp_path.name.rpartition('-')[2]}_{abs(hash(str(tmp_path)))}"
+    (tmp_path / f"{name}.py").write_text(BADGES, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+@pytest.mark.parametrize(
+    ("named", "text", "expected"),
+    [
+        pytest.param("BadgeRecognizer", "badge B-12345, not B-00000", "badge <A_1>, not B-00000", id="a pattern class"),
+        pytest.param("made", "badge B-12345", "badge <A_1>", id="a recogniser that is made"),
+        pytest.param("DoorRecognizer", "at door 7 now", "at <A_1> now", id="a class with an analyze of its own"),
+    ],
+)
+def test_a_users_own_recogniser_is_named_by_its_module(
+    tmp_path: Path, badges: str, named: str, text: str, expected: str
+) -> None:
+    mine = masker(tmp_path, f"  - {{id: a, entity: A, presidio: {badges}.{named}, hits: [x], misses: [y]}}\n")
+
+    assert mine.mask(text).text == expected
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        pytest.param("NoSuch", "has nothing called NoSuch", id="no such class"),
+        pytest.param("number", "neither a class derived from Presidio's EntityRecognizer nor one made", id="no class"),
+        pytest.param("NeedyRecognizer", "cannot be made with supported_language='en': TypeError", id="needs more"),
+    ],
+)
+def test_what_is_no_recogniser_is_refused(tmp_path: Path, badges: str, named: str, says: str) -> None:
+    mine = masker(tmp_path, f"  - {{id: a, entity: A, presidio: {badges}.{named}, hits: [x], misses: [y]}}\n")
+
+    with pytest.raises(ConfigurationError, match=says):
+        mine.mask("B-12345")
+
+
+def test_a_recogniser_that_fails_refuses_and_does_not_tell_the_value(tmp_path: Path, badges: str) -> None:
+    mine = masker(tmp_path, f"  - {{id: a, entity: A, presidio: {badges}.LeakyRecognizer, hits: [x], misses: [y]}}\n")
+
+    with pytest.raises(UnmaskableError, match="LeakyRecognizer failed with ValueError") as caught:
+        mine.mask("badge B-12345")
+    assert "12345" not in repr(caught.value)
+    assert caught.value.__cause__ is None
+
+
+YAML = """
+recognizers:
+  - name: "Ticket recognizer"
+    supported_language: "en"
+    supported_entity: "TICKET"
+    patterns: [{name: ticket, regex: "\\\\bTKT-\\\\d{6}\\\\b", score: 0.8}]
+  - name: "Titles recognizer"
+    supported_language: "en"
+    supported_entity: "TITLE"
+    deny_list: [Mr., Dr.]
+"""
+
+
+def test_presidios_yaml_files_load_unchanged(tmp_path: Path) -> None:
+    from masking import presidio
+
+    path = tmp_path / "recognizers.yaml"
+    path.write_text(YAML, "utf-8")
+
+    assert Masker(presidio.category(path)).mask("Dr. No has TKT-004711").text == "<TITLE_1> No has <TICKET_1>"
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        pytest.param("./recognizers.yaml#TICKET", "Dr. No has <A_1>", id="one entity of the file"),
+        pytest.param("recognizers.yaml", "<A_1> No has <A_2>", id="all of it"),
+    ],
+)
+def test_a_rule_names_a_yaml_file_from_where_it_lies(tmp_path: Path, named: str, expected: str) -> None:
+    (tmp_path / "recognizers.yaml").write_text(YAML, "utf-8")
+    mine = masker(tmp_path, f"  - {{id: a, entity: A, presidio: '{named}', hits: [x], misses: [y]}}\n")
+
+    assert mine.mask("Dr. No has TKT-004711").text == expected
+
+
+def test_presidios_own_files_load() -> None:
+    import presidio_analyzer
+
+    from masking import presidio
+
+    folder = Path(presidio_analyzer.__file__).parent / "conf"
+
+    assert presidio.category(folder / "example_recognizers.yaml").entities == ("TITLE",)
+    assert "CREDIT_CARD" in presidio.category(folder / "default_recognizers.yaml").entities
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param("recognizers: [", ":1: is not YAML", id="no YAML"),
+        pytest.param("recognizers: [{name: a}]", "Presidio makes no recognisers of it", id="no recognisers"),
+        pytest.param("recognizers: []", "has no recogniser in the language 'en'", id="empty"),
+        pytest.param(YAML.replace("TITLE", "title"), "the entity title cannot be a placeholder's name", id="entity"),
+        pytest.param(None, "cannot read Presidio's recogniser file", id="no file"),
+    ],
+)
+def test_a_yaml_file_that_cannot_be_used_is_named(tmp_path: Path, content: str | None, says: str) -> None:
+    from masking import presidio
+
+    path = tmp_path / "recognizers.yaml"
+    if content is not None:
+        path.write_text(content, "utf-8")
+
+    with pytest.raises(ConfigurationError, match=says):
+        presidio.category(path)
+
+
+def test_presidios_defaults_are_a_category() -> None:
+    from masking import presidio
+
+    category = presidio.category(score=0.5)
+
+    assert {"CreditCardRecognizer", "IbanRecognizer", "PhoneRecognizer"} <= {rule.id for rule in category.rules}
+    assert (
+        Masker(category).mask("4111 1111 1111 1111 or ann@example.com").text == "<CREDIT_CARD_1> or <EMAIL_ADDRESS_1>"
+    )
+
+
+@pytest.fixture(scope="module")
+def nothing() -> Any:
+    """Presidio's engine of no model."""
+    from presidio_analyzer.nlp_engine import NoOpNlpEngine
+
+    return NoOpNlpEngine(models=[{"lang_code": code, "model_name": "none"} for code in ("en", "zh")])
+
+
+def test_our_engine_is_one_recogniser_of_presidios_analyzer(nothing: Any, patterns: Masker) -> None:
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+
+    from masking import presidio
+
+    languages = ["en", "zh"]
+    registry = RecognizerRegistry(supported_languages=languages)
+    for language in languages:
+        registry.add_recognizer(presidio.recognizer(patterns, language=language))
+    analyzer = AnalyzerEngine(registry=registry, nlp_engine=nothing, supported_languages=languages)
+    text = "电话13800138000，邮箱ann@example.com"
+    expected = {(one.start, one.end, one.entity, one.score) for one in patterns.scan(text)}
+
+    for language in languages:
+        results = analyzer.analyze(text, language=language)
+        assert {(one.start, one.end, one.entity_type, one.score) for one in results} == expected
+        only = analyzer.analyze(text, language=language, entities=["EMAIL_ADDRESS"])
+        assert [one.entity_type for one in only] == ["EMAIL_ADDRESS"]
+    assert set(analyzer.get_supported_entities("zh")) == set(patterns.category.entities)
+    assert len(expected) == 2
+
+
+def test_our_placeholders_are_an_operator_of_presidios_anonymizer(nothing: Any) -> None:
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+    from presidio_analyzer.predefined_recognizers import IpRecognizer
+    from presidio_anonymizer import AnonymizerEngine
+    from presidio_anonymizer.entities import OperatorConfig
+
+    from masking import presidio
+
+    registry = RecognizerRegistry(recognizers=[IpRecognizer()], supported_languages=["en"])
+    analyzer = AnalyzerEngine(registry=registry, nlp_engine=nothing, supported_languages=["en"])
+    anonymizer = AnonymizerEngine()
+    text = "192.0.2.7 and 192.0.2.8, 192.0.2.7"
+    operators = {"DEFAULT": OperatorConfig("placeholder")}
+
+    with Masker(["Minimal", presidio.entities(analyzer)], names="off").session() as session:
+        anonymizer.add_anonymizer(presidio.placeholder(session))
+        masked = anonymizer.anonymize(text, analyzer.analyze(text, language="en"), operators).text
+        assert masked == "<IP_ADDRESS_1> and <IP_ADDRESS_2>, <IP_ADDRESS_1>"
+        assert session.restore(masked) == text
+
+
+def test_an_entity_that_the_session_does_not_have_is_refused(patterns: Masker) -> None:
+    from presidio_analyzer import RecognizerResult
+    from presidio_anonymizer import AnonymizerEngine
+    from presidio_anonymizer.entities import OperatorConfig
+
+    from masking import presidio
+
+    anonymizer = AnonymizerEngine()
+    with patterns.session() as session:
+        anonymizer.add_anonymizer(presidio.placeholder(session))
+        with pytest.raises(UnmaskableError, match="has no entity SPACESHIP; it has") as caught:
+            anonymizer.anonymize(
+                "the Argo", [RecognizerResult("SPACESHIP", 4, 8, 1.0)], {"DEFAULT": OperatorConfig("placeholder")}
+            )
+    assert "Argo" not in repr(caught.value)
+
+
+def test_mail_addresses_are_checked_without_asking_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tldextract
+
+    from masking import presidio
+    from masking.core.rule import PresidioSource
+
+    def fails(*_: object) -> None:
+        raise AssertionError("Presidio's own extractor would fetch a list")
+
+    monkeypatch.setattr(tldextract, "extract", fails)
+    find = presidio.recogniser(PresidioSource("EmailRecognizer", "en"))
+
+    assert [(one.start, one.end, one.score) for one in find("to ann@example.com, a@b.nosuchdomain")] == [(3, 18, 1.0)]
 
 
 @pytest.fixture(scope="module")

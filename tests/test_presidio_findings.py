@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -17,9 +18,10 @@ from masking import UnmaskableError, presidio
 from masking.core.numberplan import plan
 from masking.core.phone import Phones
 from masking.core.rule import PresidioSource
+from masking.presidio.bank import Bank
 from masking.presidio.image import image, is_odd
 from masking.presidio.linear import linear
-from masking.presidio.source import engine, recognisers
+from masking.presidio.source import engine, recognisers, runner
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 TEXTS = 20_000 if NIGHTLY else 2_000
@@ -108,9 +110,8 @@ def test_generated_texts_have_presidios_findings(
         text = text_for(random, recogniser) if hasattr(recogniser, "patterns") else phone_text(random, _NUMBERS)
         try:
             found = ours(text)
-        except UnmaskableError as error:
+        except UnmaskableError:
             # Some of Presidio's validators fail on digits outside ASCII; then the text is refused.
-            assert "failed with" in str(error)
             assert _fails(theirs, len(everything), text)
             continue
         for other in {index, *random.sample(range(len(everything)), 5)}:
@@ -195,8 +196,17 @@ def test_telephone_numbers_are_those_that_phonenumbers_finds(regions: tuple[str,
             for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID)
         }
         count += len(expected)
-        assert phones.find(text) == expected, (SEED, ascii(text))
+        # Presidio drops what lies within another finding of the same score, and so may we.
+        assert _outermost(phones.find(text)) == _outermost(expected), (SEED, ascii(text))
     assert count
+
+
+def _outermost(places: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    return {one for one in places if not any(other != one and _holds(other, one) for other in places)}
+
+
+def _holds(other: tuple[int, int], one: tuple[int, int]) -> bool:
+    return other[0] <= one[0] and one[1] <= other[1]
 
 
 def test_numbering_plans_agree_with_phonenumbers_in_every_land() -> None:
@@ -232,6 +242,27 @@ def test_a_text_of_numbers_that_are_none_is_read_to_its_end() -> None:
     text = "1 2 3 4 5 6 7 8 9, " * 500 + "212-555-0101"
 
     assert Phones(_DEFAULT).find(text) == {(len(text) - 12, len(text))}
+
+
+def test_without_re2_the_findings_are_the_same(
+    everything: list[tuple[PresidioSource, Any]],
+    ours: Callable[[str], dict[int, Found]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = Random(SEED)
+    recognisers_ = [one for _, one in everything if hasattr(one, "patterns")]
+    texts = [text_for(random, random.choice(recognisers_)).replace("𝟗", "") for _ in range(60)]
+    texts += [phone_text(random, _NUMBERS) for _ in range(20)]
+    expected = [ours(text) for text in texts]
+    monkeypatch.setitem(sys.modules, "re2", None)
+    bank = Bank([runner(one) for _, one in everything])
+
+    for text, right in zip(texts, expected, strict=True):
+        found: dict[int, Found] = {}
+        for index, one in bank.find(text):
+            found.setdefault(index, set()).add((one.label, one.start, one.end, one.score))
+        assert found == right, ascii(text)
+    assert any(expected)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
 
 import pytest
 
-from masking import echo
+from masking import Masker, echo
 from masking.core.descriptor import Descriptors, Route, load
 from masking.core.framing import FRAMINGS
 from masking.core.samples import session_of
@@ -252,6 +253,42 @@ def test_an_exchange_is_masked_and_restored(name: str, size: int) -> None:
 
     assert exchange.text(events(reply, said)) == exchange.says
     assert len(events(reply, said)) == len(events(reply, data))
+
+
+OPPONENTS = {
+    "one character at a time": echo.Manner(sizes=(1,)),
+    "lower case": echo.Manner(mangle="lower", sizes=(1, 7)),
+    "HTML": echo.Manner(mangle="html"),
+    "Markdown": echo.Manner(mangle="markdown", sizes=(5, 1)),
+    "other brackets": echo.Manner(mangle="brackets", sizes=(2,)),
+    "full-width brackets": echo.Manner(mangle="wide", sizes=(4,)),
+}
+
+
+@pytest.mark.parametrize("opponent", OPPONENTS)
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_an_opponent_neither_breaks_the_answer_nor_gets_a_number_through(
+    name: str, opponent: str, patterns: Masker
+) -> None:
+    exchange = EXCHANGES[name]
+    manner = dataclasses.replace(OPPONENTS[opponent], invents=" 他的电话是13900002222，")
+    path, query, body = sent(exchange)
+    descriptor = DESCRIPTORS.named(exchange.descriptor)
+    assert descriptor is not None
+
+    with patterns.session() as session:
+        turn = Turn(descriptor, session, signer=descriptor.signed or "")
+        masked, asked = turn.request(body, exchange.headers), turn.query(query)
+        reply = echo.reply("POST", f"{path}?{asked}", exchange.headers, masked, manner)
+        turn.open(reply.status, reply.content_type)
+        said = b"".join(map(turn.receive, reply.chunks)) + turn.close()
+
+    text = exchange.text(events(reply, said))
+    assert "13900002222" not in text
+    assert "13900002222" not in said.decode()
+    if exchange.says != "success":
+        assert "他的电话是" in text
+        assert ("13800138000" in text) is ("13800138000" in exchange.says)
 
 
 @pytest.mark.parametrize("name", [name for name, exchange in EXCHANGES.items() if "whole" not in name])

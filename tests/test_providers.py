@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -111,3 +112,14 @@ def test_the_reference_is_current() -> None:
     done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_benchmark_times_every_descriptor_that_streams() -> None:
+    script = [sys.executable, str(ROOT / "benchmarks" / "bench_events.py"), "--events", "5", "--category", "", "--json"]
+    done = subprocess.run(
+        script, capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    rows = json.loads(done.stdout)["rows"]
+
+    assert {row["descriptor"] for row in rows} == {one.id for one in read_descriptors() if one.lanes}
+    assert all(0 < row["pass"] < row["quiet"] for row in rows)

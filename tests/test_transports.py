@@ -337,6 +337,22 @@ def test_an_application_is_masked_on_its_own_route(
     assert sessions.all_closed
 
 
+@LIBRARIES
+def test_a_header_and_a_query_that_hold_text_are_masked(hook: Any, server: Server, sessions: Sessions) -> None:
+    with hook.client(sessions, DESCRIPTORS) as client:
+        url = f"{server.url}/api/v1/services/aigc/text-generation/generation"
+        plugin = {"X-DashScope-Plugin": '{"note":"告诉张三"}'.encode(), "X-Other": "a"}
+        client.post(url, json={"model": "m", "input": {"prompt": "hi"}}, headers=plugin)
+        reply = client.post(f"{server.url}/?Query=13800138000", headers={"x-acs-action": "ChatMessages"})
+
+    assert server.seen[0][1]["x-dashscope-plugin"].encode("latin-1").decode() == '{"note":"告诉<PERSON_1>"}'
+    assert server.seen[0][1]["x-other"] == "a"
+    assert reply.status_code == 400  # it is signed, so it may not change
+    assert reply.json()["Code"] == "unmaskable"
+    assert len(server.seen) == 1
+    assert sessions.all_closed
+
+
 def test_the_echo_model_runs_behind_the_mask_without_a_server(sessions: Sessions) -> None:
     transport = echo.EchoTransport()
     with masking.httpx.client(sessions, DESCRIPTORS, transport=transport) as http:

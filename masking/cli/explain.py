@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from masking.cli.options import category_options, masker_for, texts
+from masking.cli.table import print_table
 from masking.core.explain import explain
 from masking.core.scan import Scanner
 from masking.masker import detector
@@ -41,16 +39,11 @@ def command(text: str, categories: tuple[str, ...], names: str, *, as_json: bool
         for reason in reasons:
             click.echo(orjson.dumps(dataclasses.asdict(reason), option=orjson.OPT_APPEND_NEWLINE), nl=False)
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("from", "to", "text", "rule", "entity", "score", "outcome", "why"):
-        table.add_column(heading, justify="right" if heading in {"from", "to", "score"} else "left", overflow="fold")
-    for reason in reasons:
-        piece = "".join(one if one.isprintable() else " " for one in text[reason.start : reason.end])
-        table.add_row(
-            str(reason.start), str(reason.end), piece, reason.rule, reason.entity, f"{reason.score:g}", reason.outcome,
-            reason.why,
-        )  # fmt: skip
-    if reasons:
-        Console(width=None if sys.stdout.isatty() else 1000, markup=False, highlight=False).print(table)
+    rows = []
+    for one in reasons:
+        place = (str(one.start), str(one.end), text[one.start : one.end])
+        rows.append((*place, one.rule, one.entity, f"{one.score:g}", one.outcome, one.why))
+    if rows:
+        print_table(("from", "to", "text", "rule", "entity", "score", "outcome", "why"), rows)
     else:
         click.echo("no rule says anything about this text")

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from masking import ConfigurationError, Finding
 from masking.cli.options import category_options, masker_for, texts
+from masking.cli.table import print_table
 from masking.core.path import Path as Steps
 from masking.core.path import parse
 
@@ -84,9 +83,7 @@ def command(
     except ValueError as error:
         raise ConfigurationError(f"--text {text_path}: {error}") from None
     masker = masker_for(categories, names)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("where", "from", "to", "entity", "score", "rule", *(["value"] if values else [])):
-        table.add_column(heading, justify="right" if heading in {"from", "to", "score"} else "left", overflow="fold")
+    rows: list[tuple[str, ...]] = []
     count = total = 0
     for one in _texts(paths, steps, jsonl=jsonl):
         findings = masker.scan(one.text)
@@ -98,21 +95,12 @@ def command(
             click.echo(_annotated(one.text, findings, colour=sys.stdout.isatty()), nl=not one.text.endswith("\n"))
         else:
             for found in findings:
-                value = [one.text[found.start : found.end]] if values else []
-                row = (
-                    one.place,
-                    str(found.start),
-                    str(found.end),
-                    found.entity,
-                    f"{found.score:g}",
-                    found.rule,
-                    *value,
-                )
-                table.add_row(*(_visible(cell) for cell in row))
+                value = (one.text[found.start : found.end],) if values else ()
+                where = (one.place, str(found.start), str(found.end))
+                rows.append((*where, found.entity, f"{found.score:g}", found.rule, *value))
     if not (as_json or annotate):
-        if count:
-            # Cut off at 80 columns, a table in a pipe would lose what it is read for.
-            Console(width=None if sys.stdout.isatty() else 1000, markup=False, highlight=False).print(table)
+        if rows:
+            print_table(("where", "from", "to", "entity", "score", "rule", *(("value",) if values else ())), rows)
         click.echo(f"{count} found in {total} {'text' if total == 1 else 'texts'}")
     if fail and count:
         raise click.exceptions.Exit(1)
@@ -186,8 +174,3 @@ def _annotated(text: str, findings: list[Finding], *, colour: bool) -> str:
         pieces += text[at : found.start], marked if colour else f"[{found.entity}:{value}]"
         at = found.end
     return "".join(pieces) + text[at:]
-
-
-def _visible(cell: str) -> str:
-    """A cell of one line, without what would steer the terminal."""
-    return "".join(one if one.isprintable() else "\ufffd" if one > " " else " " for one in cell)

@@ -43,7 +43,7 @@ class Chat(Client):
 
 
 class AsyncChat(AsyncClient):
-    """A client for asyncio and trio. Parameters are those of the API, in snake case or by their wire names."""
+    """A client for asyncio. Parameters are those of the API, in snake case or by their wire names."""
 
     async def chat(
         self, said: Said | Parameters | None = None, /, *, session: ClosableSession | None = None, **parameters: Any

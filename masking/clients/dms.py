@@ -253,7 +253,7 @@ def _choices(data: Any) -> tuple[Choice, ...]:
             position,
             text_of(choice, "Message", "Content"),
             text_of(choice, "Message", "ReasoningContent"),
-            finish_reason=text_of(choice, "FinishReason"),
+            finish_reason=text_of(choice, "FinishReason").removeprefix("null"),
             role=text_of(choice, "Message", "Role"),
         )
         for position, choice in enumerate(own)

@@ -61,7 +61,7 @@ class ParameterError(ClientError, ConfigurationError):
 class TransportError(ClientError):
     """The network failed. `sent` says whether the request may have arrived: if not, sending it again is safe."""
 
-    def __init__(self, what: str, *, sent: bool) -> None:
+    def __init__(self, what: str, *, sent: bool = True) -> None:
         self.sent = sent
         super().__init__(what)
 

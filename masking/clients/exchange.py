@@ -9,7 +9,8 @@ where a document was expected is gathered.
     events       events; StreamError when one carries an error, is no JSON object, or the last one is missing
     other        StreamError: an address that is not the API's
 
-What came before an error is never lost: `feed` and `finish` return events, and `error` says afterwards what was wrong.
+What came before an error is not lost: `feed` and `finish` return events, and `error` says afterwards what was wrong.
+One exception: an event beyond all limits takes with it what the mask still held back.
 """
 
 from __future__ import annotations

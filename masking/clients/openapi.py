@@ -74,6 +74,8 @@ class OpenApi(Options):
 def failure(doc: Mapping[str, Any]) -> Failure | None:
     """`{RequestId, Code, Message}` of a refusal, `{ErrorCode, ErrorMessage}` of an operation that failed; names begin
     with either case."""
+    if doc.get("Success") is True:  # some products say Code: 200 beside it
+        return None
     for code, message in (("Code", "Message"), ("code", "message"), ("ErrorCode", "ErrorMessage")):
         found = text_of(doc, code)
         if found:

@@ -75,5 +75,6 @@ def values_of(
 ) -> dict[str, Any]:
     """All that one call was given, as parameters."""
     if isinstance(said, Parameters):
-        return {**{name: getattr(said, name) for name in said.model_fields_set}, **parameters}
+        set_here = [name for name in type(said).model_fields if name in said.model_fields_set]
+        return {**{name: getattr(said, name) for name in set_here}, **parameters}
     return {**(spell(said) if said is not None else {}), **parameters}

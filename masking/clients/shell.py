@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cache
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 import httpx
@@ -19,6 +20,9 @@ from masking.clients.errors import TransportError
 from masking.clients.exchange import Exchange
 from masking.clients.options import Options
 from masking.clients.sending import failed, request_of, retry_after
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["AsyncClient", "AsyncEvents", "Client", "Events"]
 
@@ -125,7 +129,7 @@ class Client(Options):
 
     def __init__(self, auth: httpx.Auth, *, transport: httpx.BaseTransport | None = None, **options: Any) -> None:
         super().__init__(auth, **options)
-        self._transport = transport if transport is not None else httpx.HTTPTransport()
+        self._transport = transport if transport is not None else httpx.HTTPTransport(verify=_certificates())
 
     def __enter__(self) -> Self:
         return self
@@ -177,11 +181,11 @@ class Client(Options):
 
 
 class AsyncClient(Options):
-    """A client for asyncio and trio."""
+    """A client for asyncio; it waits by anyio, as httpx does."""
 
     def __init__(self, auth: httpx.Auth, *, transport: httpx.AsyncBaseTransport | None = None, **options: Any) -> None:
         super().__init__(auth, **options)
-        self._transport = transport if transport is not None else httpx.AsyncHTTPTransport()
+        self._transport = transport if transport is not None else httpx.AsyncHTTPTransport(verify=_certificates())
 
     async def __aenter__(self) -> Self:
         return self
@@ -275,6 +279,12 @@ def _check(exchange: Exchange, problem: TransportError | None) -> None:
         raise problem from None
     if exchange.error is not None:
         raise exchange.error
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: it takes as long as everything else that a new client does, many times over."""
+    return httpx.create_ssl_context()
 
 
 def _nothing() -> None:

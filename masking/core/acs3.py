@@ -87,7 +87,10 @@ class SignatureError(MaskingError):
     def __init__(self, code: str, what: str, status: int = 400) -> None:
         self.code = code
         self.status = status
-        super().__init__(f"{code}: {what}")
+        super().__init__(code, what, status)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.args[1]}"
 
 
 def percent(text: str) -> str:

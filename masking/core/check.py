@@ -13,16 +13,7 @@ from importlib import import_module
 from itertools import pairwise
 from typing import Any, Final
 
-from masking.core.credential import (
-    entropy,
-    is_credential_url,
-    is_jwt,
-    is_password,
-    is_private_key,
-    is_random,
-    is_secret,
-    is_word_password,
-)
+from masking.core import credential
 from masking.core.errors import ConfigurationError
 from masking.core.issued import is_cn_business, is_cn_organisation, is_coordinates, is_us_dea, is_us_npi
 from masking.core.wallet import is_bitcoin, is_ethereum
@@ -340,7 +331,7 @@ def _digits_vary(text: str) -> bool:
 def _entropy(least: Any = 3.0) -> Check:
     """At least so many bits a character: keys of random letters have 3 to 5, words and repetitions less."""
     bits = float(least)
-    return lambda text: entropy(text) >= bits
+    return lambda text: credential.entropy(text) >= bits
 
 
 def _stdnum(name: Any = "luhn") -> Check:
@@ -387,13 +378,13 @@ CHECKS: Final[Mapping[str, Callable[..., Check]]] = {
     "length": _within(len),
     "luhn": _plain(_luhn),
     "phone": _phone,
-    "secret": _plain(is_secret),
-    "secret.jwt": _plain(is_jwt),
-    "secret.password": _plain(is_password),
-    "secret.pem": _plain(is_private_key),
-    "secret.random": _plain(is_random),
-    "secret.url": _plain(is_credential_url),
-    "secret.word": _plain(is_word_password),
+    "secret": _plain(credential.is_secret),
+    "secret.jwt": _plain(credential.is_jwt),
+    "secret.password": _plain(credential.is_password),
+    "secret.pem": _plain(credential.is_private_key),
+    "secret.random": _plain(credential.is_random),
+    "secret.url": _plain(credential.is_credential_url),
+    "secret.word": _plain(credential.is_word_password),
     "stdnum": _stdnum,
     "tw.id": _plain(_tw_id),
     "uk.nino": _plain(_uk_nino),

@@ -223,8 +223,10 @@ class JsonArray:
         del self._buffer[:start]
         self._at -= start
         self._item -= start if self._item >= 0 else 0
-        if len(self._buffer) > self._limit:
-            raise UnmaskableError(f"one item is longer than {self._limit} bytes; raise the limit", where="reply stream")
+        # A document that is no array is not the item of a stream: pictures come in it.
+        limit = self._limit if self._state != "whole" else 4 * self._limit
+        if len(self._buffer) > limit:
+            raise UnmaskableError(f"one item is longer than {limit} bytes; raise the limit", where="reply stream")
         return frames
 
     def finish(self) -> list[Frame]:

@@ -38,6 +38,7 @@ class Plan:
     """The numbering plan of one region (ISO 3166-1 alpha-2), or of a country code without a region."""
 
     __slots__ = (
+        "_abroad_prefix",
         "_formats",
         "_idd",
         "_least",
@@ -55,7 +56,8 @@ class Plan:
         general = metadata.general_desc
         self.code = str(metadata.country_code)
         self.leading = re.compile(metadata.leading_digits).match if metadata.leading_digits is not None else None
-        self._idd = re.compile(metadata.international_prefix).match if metadata.international_prefix else None
+        self._abroad_prefix: str | None = metadata.international_prefix or None
+        self._idd = re.compile(self._abroad_prefix).match if self._abroad_prefix else None
         self._prefix = (
             re.compile(metadata.national_prefix_for_parsing) if metadata.national_prefix_for_parsing else None
         )
@@ -87,9 +89,10 @@ class Plan:
             return None
         prefixes = {one.pattern for one in (self._prefix, main._prefix) if one is not None}
         prefix = f"(?:{'|'.join(sorted(prefixes))})?" if prefixes else ""
-        kinds = {match.__self__.pattern for one in _regions(self.code)[1] for some in one._types.values() for match in some}
+        of_types = [some for one in _regions(self.code)[1] for some in one._types.values()]
+        kinds = {match.__self__.pattern for some in of_types for match in some}
         own = f"(?:{self.code})?{prefix}{prefix}(?:{'|'.join(sorted(kinds))})"
-        return own if self._idd is None else f"{own}|(?:{self._idd.__self__.pattern})[0-9]*"
+        return own if self._abroad_prefix is None else f"{own}|(?:{self._abroad_prefix})[0-9]*"
 
     def knows(self, number: str) -> bool:
         """Whether a national number is of a kind that the region has."""

@@ -75,21 +75,21 @@ class Pattern:
     Raises PatternSyntaxError when `source` is not in the shared subset.
     """
 
-    __slots__ = ("_engine", "after", "before", "source")
+    __slots__ = ("_engine", "after", "before", "source", "trigger")
 
     def __init__(self, source: str, before: str = "none", after: str = "none", *, ignore_case: bool = False) -> None:
         _check_subset(source)
         self.source = f"(?i:{source})" if ignore_case else source
         self.before, self.after = before, after
         try:
-            # Compiled by both engines, so that a rule that loads here loads on a machine without RE2 too.
-            fallback = _Fallback(self.source, before, after)
-            self._engine: _Engine = fallback if re2 is None else _Linear(self.source, before, after)
+            # Read by the parser of `re` as well, so that a rule that loads here loads on a machine without RE2 too.
+            self.trigger = trigger(self.source)
+            self._engine: _Engine = (_Fallback if re2 is None else _Linear)(self.source, before, after)
         except PatternSyntaxError:
             raise
-        except (re.error, OverflowError) as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise PatternSyntaxError(f"does not compile: {error}") from None
-        if fallback.matches_nothing():
+        if self._engine.matches_nothing():
             raise PatternSyntaxError("matches the empty text, so it would be found everywhere; make a part obligatory")
 
     def spans(self, view: View, accept: Accept | None = None) -> Iterator[tuple[int, int]]:
@@ -146,11 +146,11 @@ class Gate:
     same is done with a few at a time whose digits the text has. Without RE2 any digit will do.
     """
 
-    __slots__ = ("_all", "_automaton", "_digits", "_few", "_joined", "_levels", "_owners", "_words")
+    __slots__ = ("_all", "_automaton", "_digits", "_few", "_joined", "_levels", "_longest", "_owners", "_words")
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._all = range(len(patterns))
-        triggers = [trigger(pattern.source) for pattern in patterns]
+        triggers = [pattern.trigger for pattern in patterns]
         plain = sorted((one.digits, index) for index, one in enumerate(triggers) if not one.words)
         self._joined = _joined([patterns[index] for _, index in plain])
         few = [plain[start : start + _FEW] for start in range(0, len(plain), _FEW)]
@@ -163,6 +163,7 @@ class Gate:
                 owners.setdefault(word.encode(), []).append(index)
         self._words = list(owners)
         self._owners = list(owners.values())
+        self._longest = max(map(len, owners), default=0)
         self._automaton: Any = None
         if ahocorasick_rs is not None and owners:
             self._automaton = ahocorasick_rs.BytesAhoCorasick(self._words)
@@ -173,12 +174,18 @@ class Gate:
         if not data.isascii() and any(letter in data for letter in _FOLDED_LATER):
             return self._all
         found: set[int] = set()
-        if self._automaton is not None and len(data) <= _LONG:
+        if self._automaton is None:
+            found.update(*(self._owners[at] for at, word in enumerate(self._words) if word in data))
+        elif len(data) <= _LONG:
             for word, _, _ in self._automaton.find_matches_as_indexes(data, overlapping=True):
                 found.update(self._owners[word])
         else:
-            # A long text may hold words in as many places as it has bytes, so each is looked for once.
-            found.update(*(self._owners[at] for at, word in enumerate(self._words) if word in data))
+            # Piece by piece, because the places of words in a long text may be as many as its bytes.
+            words: set[int] = set()
+            for start in range(0, len(data), _LONG):
+                piece = data[start : start + _LONG + self._longest]
+                words.update(word for word, _, _ in self._automaton.find_matches_as_indexes(piece, overlapping=True))
+            found.update(*(self._owners[word] for word in words))
         if self._few and (self._joined is None or self._joined.search(view.utf8)):
             digits = self._most_digits(view.utf8)
             for joined, some in self._few:
@@ -232,6 +239,7 @@ def _levels(digits: Sequence[int]) -> Any:
 
 
 class _Engine(Protocol):
+    def matches_nothing(self) -> bool: ...
     def text(self, view: View) -> Any: ...
     def search(self, text: Any, start: int, stop: int) -> Place | None: ...
     def value(self, text: Any, place: Place) -> str: ...
@@ -293,6 +301,9 @@ class _Linear:
         self._value = compiled.groupindex.get(b"value", 1)
         # The neighbours before a match are consumed, so a search starts that many bytes early to have them.
         self._back = {"none": 0, "number": 2, "decimal": 2, "any_letter": 4}.get(before, 1)
+
+    def matches_nothing(self) -> bool:
+        return bool(self._regexp.Match(_UNANCHORED, b"", 0, 0)[0][0] >= 0)
 
     def text(self, view: View) -> bytes:
         return view.image if self._image else view.utf8

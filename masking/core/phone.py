@@ -26,11 +26,14 @@ _PLAIN: Final = re.compile(r"[-+ ./()\[\]0-9\u2010-\u2015\u00a0\u3000\uff08\uff0
 _SHORT: Final = 40  # characters in which there are at most 20 groups of digits, none of them longer than 20
 _FEW: Final = 3  # digits below which what stands between them counts
 _LEADS: Final = "+(\uff08[\uff3b\uff0b"
-_CORE: Final = re.compile(r"[+0-9].*[0-9]|[0-9]", re.S)
+_CORE: Final = re.compile(r"[+0-9].*[0-9]|[0-9]", re.DOTALL)
 _NOT_DIGITS: Final = re.compile("[^0-9]+")
 _DIGIT: Final = re.compile(r"\d")
 _BRACKET: Final = re.compile(r"[()\[\]\uff08\uff09\uff3b\uff3d]")
 _PARTING: Final = re.compile(r"[/.(\s\u2012-\u2015\uff0d]|-\s|\s-")
+
+_PARTING_SIGNS: Final = ("/", "(", "-", "\u2012", ".", " ")
+"""Without which the package's ways to part a candidate do nothing, if it is ASCII and its white space blanks."""
 
 _Try = tuple[int, int, bool, str | None]
 """Start and end in the text, whether a plus sign leads, and the digits; None where the package must parse it."""
@@ -64,7 +67,7 @@ class Phones:
 
         What lies within another number may be left out.
         """
-        reader = _Reader(text, self._least)
+        reader = _Reader(text, self._least, self._dialled)
         found: set[tuple[int, int]] = set()
         every: Sequence[int] = range(len(self._plans))
         at = 0
@@ -121,7 +124,9 @@ class Phones:
             if known is not None:
                 return known
             return any(plans[index][1].accepts(digits, plus=True) for index in among)
-        return any(plans[index][1].accepts(digits, plus=False) for index in self._dialled.able(digits) if index in among)
+        return any(
+            plans[index][1].accepts(digits, plus=False) for index in self._dialled.able(digits) if index in among
+        )
 
 
 class _Dialled:
@@ -175,11 +180,12 @@ def _is_number(candidate: str, region: str) -> bool:
 class _Reader:
     """The candidates of one text, each read once however many regions ask."""
 
-    __slots__ = ("_known", "_least", "text")
+    __slots__ = ("_dialled", "_known", "_least", "text")
 
-    def __init__(self, text: str, least: int) -> None:
+    def __init__(self, text: str, least: int, dialled: _Dialled) -> None:
         self.text = text
         self._least = least
+        self._dialled = dialled
         self._known: dict[int, _Candidate | None] = {}
 
     def candidate(self, at: int) -> _Candidate | None:
@@ -198,22 +204,28 @@ class _Reader:
                 return None
             start, end = match.span()
             candidate = match.group()
-            second = matcher._SECOND_NUMBER_START_PATTERN.search(candidate)
-            if second is not None:
-                end = start + second.start()
-                candidate = text[start:end]
-            if self._is_long_enough(candidate):
+            if "x" in candidate:
+                second = matcher._SECOND_NUMBER_START_PATTERN.search(candidate)
+                if second is not None:
+                    end = start + second.start()
+                    candidate = text[start:end]
+            if self._is_promising(candidate):
                 return _Candidate(text, start, end, self._least)
             at = end
         return None
 
-    def _is_long_enough(self, candidate: str) -> bool:
-        """Whether the candidate, or a part of it, has digits enough for a number; with a plus sign any may do."""
+    def _is_promising(self, candidate: str) -> bool:
+        """Whether the candidate, or a part of it, may be a number in any of the regions."""
         if "+" in candidate or "\uff0b" in candidate:
             return True
         if len(candidate) < self._least:
             return False
-        return _PLAIN.fullmatch(candidate) is None or len(_NOT_DIGITS.sub("", candidate)) >= self._least
+        if _PLAIN.fullmatch(candidate) is None:
+            return True
+        digits = _NOT_DIGITS.sub("", candidate)
+        if len(digits) < self._least:
+            return False
+        return _PARTING.search(candidate) is not None or bool(self._dialled.able(digits))
 
 
 class _Candidate:
@@ -262,7 +274,10 @@ class _Candidate:
             yield whole
         if _PARTING.search(candidate) is None:
             return
-        for parting in matcher._INNER_MATCHES:
+        has_blanks_only = candidate.isascii() and "\t" not in candidate
+        for parting, sign in zip(matcher._INNER_MATCHES, _PARTING_SIGNS, strict=True):
+            if sign not in candidate and has_blanks_only:
+                continue
             match = parting.search(candidate)
             if match is not None:
                 inner = self._try(self._trimmed(candidate[: match.start()]), self.start)

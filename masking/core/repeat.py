@@ -19,6 +19,7 @@ from masking.core.view import View, folded
 __all__ = ["Values"]
 
 _SEPARATOR = re.compile(r"[\s.()·•‧・/_-]+")
+_NO_SEPARATORS = dict.fromkeys(code for code in range(128) if _SEPARATOR.match(chr(code)))
 _MOST_BETWEEN = 3  # separator characters between two characters of a value: `) -`
 _HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af\U00020000-\U0003ffff"
 _IS_HAN = re.compile(f"[{_HAN}]")
@@ -29,7 +30,9 @@ _NAMED = frozenset({"PERSON", "ADDRESS", "LOCATION", "ORGANIZATION"})
 _FEW = 16  # values up to which looking for each is quicker than building an automaton
 # Words that begin or end a person's name and are words of their own, so often that one alone is no mention of it.
 _ALSO_WORDS = frozenset(
-    """
+    re.findall(
+        r"\w+",
+        """
     Miss Mrs Dr Prof Sir Lady Lord The And Von Van Der Den Del Della Dos Das Bin Ibn Jr Sr III Dear Best Thanks Regards
     Hello Mark Will May June April August Grace Hope Faith Joy Rose Summer Autumn Dawn Bill Rich Frank Art Jack Pat Sue
     Drew Chase Hunter Mason Page Green Brown White Black Gray Grey Young Long Short Little Small Large King Queen Price
@@ -38,7 +41,8 @@ _ALSO_WORDS = frozenset(
     Berry Ball Case Chance Christian English French Irish Welsh Scott German Paris London Sydney Austin Dallas Boston
     Washington Jordan Chad China India Israel Georgia Virginia Carolina Victoria Florence Lincoln Madison Jackson
     Houston Charlotte Santiago
-    """.split()
+    """,
+    )
 )
 
 
@@ -92,6 +96,9 @@ class Values:
         if not self._values:
             return
         text = view.once("folded", lambda: folded(view.text))
+        found = tuple(found)
+        if len(self._values) <= _FEW and view.is_aligned and not self._is_elsewhere(text, found):
+            return
         there = {(finding.start, finding.end) for finding in found}
         gaps = [match.span() for match in _SEPARATOR.finditer(text)]
         compact = _Compact(text, gaps)
@@ -101,6 +108,12 @@ class Values:
             if original not in there and _is_mention(view.text, value, compact, start, first, last):
                 one = value.finding
                 yield Finding(*original, one.entity, one.score, one.rule, one.checked)
+
+    def _is_elsewhere(self, text: str, found: Sequence[Finding]) -> bool:
+        """Whether any value may stand in the text outside of what is found: the quick answer for most texts."""
+        compact = _squeezed(text)
+        inside = "\n".join([_squeezed(text[one.start : one.end]) for one in found])
+        return any(compact.count(key) > inside.count(key) for key in self._values)
 
     def _found(self, compact: str) -> Iterator[tuple[_Value, int, int]]:
         if len(self._values) <= _FEW:
@@ -139,6 +152,11 @@ class _Compact:
     def gap(self, at: int) -> int:
         """How many separators stand before the character at `at`."""
         return self.original(at) - self.original(at - 1) - 1
+
+
+def _squeezed(text: str) -> str:
+    """The text without separators."""
+    return text.translate(_NO_SEPARATORS) if text.isascii() else _SEPARATOR.sub("", text)
 
 
 def _parts(value: str, entity: str) -> Iterator[str]:

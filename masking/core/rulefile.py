@@ -207,7 +207,10 @@ def _source(raw: RecogniserKeys, place: Place, library: Library) -> _Source:
         return SpacySource(raw.spacy, _labels(raw, place))
     if raw.presidio is not None:
         gate = None if raw.gate is None else _pattern(raw.gate, raw, place, "gate", beside=BesideKeys())
-        return PresidioSource(raw.presidio, raw.language, gate)
+        named = raw.presidio
+        if named.partition("#")[0].endswith((".yaml", ".yml")):
+            named = _folder(named, place.file)
+        return PresidioSource(named, raw.language, gate)
     beside = _beside(raw, place)
     if "terms" in written:
         terms = [*(raw.terms or ()), *_from_files(raw.terms_files or (), "terms_files", place, library)]

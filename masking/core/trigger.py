@@ -34,8 +34,8 @@ _SELDOM = 3
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """`words`, of which a matching text holds one in its ASCII-lower-case form (none: nothing is known), and the
-    `digits` that it holds in one chain, at most three separators between two."""
+    """`words`, of which a matching text in ASCII lower case holds one; without such words the number of `digits` that
+    it holds in one chain, at most three separators between two."""
 
     words: frozenset[str] = frozenset()
     digits: int = 0
@@ -47,20 +47,19 @@ def chain(digits: int) -> str:
 
 
 def trigger(source: str) -> Trigger:
-    """The trigger of a pattern in the shared syntax of `masking.core.pattern`."""
+    """The trigger of a pattern in the shared syntax of `masking.core.pattern`.
+
+    Raises re.error, OverflowError or RecursionError for what `re` cannot read.
+    """
     if _parser is None:
+        re.compile(source, re.ASCII)
         return Trigger()
-    try:
-        tree = _parser.parse(source, re.ASCII)
-    except (re.error, RecursionError, OverflowError):
-        return Trigger()
-    digits = max((level for level in LEVELS if level <= _chain(tree).best), default=0)
+    tree = _parser.parse(source, re.ASCII)
     words = _better(*_words(tree)) or frozenset()
-    if any(_seldom(word) < _SELDOM for word in words):
-        words = frozenset()  # it stands in most texts
-    # What holds `card number` holds `card`.
-    least = {word for word in words if not any(other != word and other in word for other in words)}
-    return Trigger(frozenset(least), digits)
+    if words and all(_seldom(word) >= _SELDOM for word in words):
+        # What holds `card number` holds `card`.
+        return Trigger(frozenset(word for word in words if not any(one != word and one in word for one in words)))
+    return Trigger(digits=max((level for level in LEVELS if level <= _chain(tree).best), default=0))
 
 
 _Words = frozenset[str] | None

@@ -201,6 +201,11 @@ class View:
         self._counted = (byte, character)
         return character
 
+    @property
+    def is_aligned(self) -> bool:
+        """Whether places in the view are the same in the original text."""
+        return self._starts is None
+
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The place in the original text of a place in the view; `end` is exclusive and greater than `start`."""
         if self._starts is None or self._ends is None:

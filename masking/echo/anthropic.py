@@ -16,7 +16,7 @@ def messages(request: Request) -> Reply:
     asked = request.document
     tools = [tool.get("name", "") for tool in asked.get("tools") or ()]
     thinks = (asked.get("thinking") or {}).get("type") in ("enabled", "adaptive")
-    spoken = speak(_messages(asked), tools, thinks=thinks)
+    spoken = speak(_messages(asked), tools, thinks=thinks, manner=request.manner)
     message = {
         "id": "msg_echo",
         "type": "message",
@@ -79,12 +79,12 @@ def _events(message: dict[str, Any], spoken: Spoken) -> Iterator[dict[str, Any]]
 def _deltas(block: dict[str, Any], spoken: Spoken) -> Iterator[dict[str, Any]]:
     match block["type"]:
         case "thinking":
-            for piece in tokens(block["thinking"]):
+            for piece in spoken.tokens(block["thinking"]):
                 yield {"type": "thinking_delta", "thinking": piece}
             yield {"type": "signature_delta", "signature": block["signature"]}
         case "tool_use":
-            for piece in tokens(spoken.json):
+            for piece in spoken.tokens(spoken.json):
                 yield {"type": "input_json_delta", "partial_json": piece}
         case _:
-            for piece in tokens(block["text"]):
+            for piece in spoken.tokens(block["text"]):
                 yield {"type": "text_delta", "text": piece}

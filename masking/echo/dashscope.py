@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
-from masking.echo.model import Spoken, speak, tokens
+from masking.echo.model import Spoken, speak
 from masking.echo.wire import Reply, Request, whole
 
 __all__ = ["application", "generation"]
@@ -19,7 +19,7 @@ def generation(request: Request) -> Reply:
     """`POST */services/aigc/text-generation/generation`."""
     given, options = _parts(request)
     tools = [tool.get("function", {}).get("name", "") for tool in options.get("tools") or ()]
-    spoken = speak(_messages(given), tools, thinks=bool(options.get("enable_thinking")))
+    spoken = speak(_messages(given), tools, thinks=bool(options.get("enable_thinking")), manner=request.manner)
     as_text = options.get("result_format") == "text" or ("prompt" in given and "result_format" not in options)
     usage = {"input_tokens": 1, "output_tokens": spoken.count, "total_tokens": spoken.count + 1}
     reason = "tool_calls" if spoken.tool else "stop"
@@ -35,14 +35,14 @@ def generation(request: Request) -> Reply:
     if not _streams(request):
         return whole(document(whole_message, reason))
     if options.get("incremental_output") is True:
-        messages = [_message("", piece, spoken, None) for piece in tokens(spoken.thought)]
-        messages += [_message(piece, "", spoken, None) for piece in tokens(spoken.text)]
-        calls = tokens(spoken.json) if spoken.tool else iter(())
+        messages = [_message("", piece, spoken, None) for piece in spoken.tokens(spoken.thought)]
+        messages += [_message(piece, "", spoken, None) for piece in spoken.tokens(spoken.text)]
+        calls = spoken.tokens(spoken.json) if spoken.tool else iter(())
         messages += [_message("", "", spoken, piece, first=not number) for number, piece in enumerate(calls)]
         last: dict[str, Any] = {"content": ""}
     else:
-        messages = [_message("", said, spoken, None) for said in accumulate(tokens(spoken.thought))]
-        messages += [_message(said, spoken.thought, spoken, None) for said in accumulate(tokens(spoken.text))]
+        messages = [_message("", said, spoken, None) for said in accumulate(spoken.tokens(spoken.thought))]
+        messages += [_message(said, spoken.thought, spoken, None) for said in accumulate(spoken.tokens(spoken.text))]
         last = whole_message
     return _events([*(document(message, "null") for message in messages), document(last, reason)])
 
@@ -50,11 +50,11 @@ def generation(request: Request) -> Reply:
 def application(request: Request) -> Reply:
     """`POST */apps/ID/completion`."""
     given, options = _parts(request)
-    spoken = speak(_messages(given))
+    spoken = speak(_messages(given), manner=request.manner)
     ids = {"session_id": str(given.get("session_id") or _IDS["session_id"])}
     if not _streams(request):
         return _whole({**ids, "text": spoken.text, "finish_reason": "stop"})
-    pieces = list(tokens(spoken.text))
+    pieces = list(spoken.tokens(spoken.text))
     incremental = options.get("incremental_output") is True
     texts = [*pieces, ""] if incremental else [*accumulate(pieces), spoken.text]
     mode = options.get("flow_stream_mode")

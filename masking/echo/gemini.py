@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from masking.echo.model import MODEL, Spoken, speak, text_of, tokens
@@ -14,14 +14,14 @@ __all__ = ["count_tokens", "generate", "stream"]
 
 def generate(request: Request) -> Reply:
     """`POST */models/NAME:generateContent`; thinking is asked for by `includeThoughts`."""
-    spoken = _spoken(request.document)
+    spoken = _spoken(request)
     parts = [{"text": spoken.thought, "thought": True}] if spoken.thought else []
     return whole(_answer([*parts, _last_part(spoken, spoken.text)], spoken, ends=True))
 
 
 def stream(request: Request) -> Reply:
     """`POST */models/NAME:streamGenerateContent`: events with `alt=sse`, else one array."""
-    answers = list(_answers(_spoken(request.document)))
+    answers = list(_answers(_spoken(request)))
     if request.query.get("alt") == "sse":
         return sse(answers)
     documents = [json.dumps(answer, ensure_ascii=False).encode() for answer in answers]
@@ -35,7 +35,8 @@ def count_tokens(request: Request) -> Reply:
     return whole({"totalTokens": sum(1 for _ in tokens(said))})
 
 
-def _spoken(asked: Mapping[str, Any]) -> Spoken:
+def _spoken(request: Request) -> Spoken:
+    asked = request.document
     messages = []
     for content in asked.get("contents") or ():
         parts = content.get("parts") or []
@@ -51,7 +52,12 @@ def _spoken(asked: Mapping[str, Any]) -> Spoken:
         for function in tool.get("functionDeclarations") or ()
     ]
     config = (asked.get("generationConfig") or {}).get("thinkingConfig") or {}
-    return speak(messages, tools, thinks=bool(config.get("includeThoughts") or config.get("include_thoughts")))
+    return speak(
+        messages,
+        tools,
+        thinks=bool(config.get("includeThoughts") or config.get("include_thoughts")),
+        manner=request.manner,
+    )
 
 
 def _last_part(spoken: Spoken, text: str) -> dict[str, Any]:
@@ -61,9 +67,9 @@ def _last_part(spoken: Spoken, text: str) -> dict[str, Any]:
 
 
 def _answers(spoken: Spoken) -> Iterator[dict[str, Any]]:
-    for piece in tokens(spoken.thought):
+    for piece in spoken.tokens(spoken.thought):
         yield _answer([{"text": piece, "thought": True}], spoken, ends=False)
-    for piece in tokens(spoken.text):
+    for piece in spoken.tokens(spoken.text):
         yield _answer([{"text": piece}], spoken, ends=False)
     yield _answer([_last_part(spoken, "")], spoken, ends=True)
 

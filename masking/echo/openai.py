@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
-from masking.echo.model import MODEL, Spoken, speak, text_of, tokens
+from masking.echo.model import MODEL, Spoken, speak, text_of
 from masking.echo.wire import CREATED, Reply, Request, sse, whole
 
 __all__ = ["chat", "completions", "embeddings"]
@@ -18,7 +18,7 @@ def chat(request: Request) -> Reply:
     """`POST */chat/completions`; thinking is asked for by `enable_thinking`, as Model Studio has it."""
     asked = request.document
     tools = [tool.get("function", {}).get("name", "") for tool in asked.get("tools") or ()]
-    spoken = speak(asked.get("messages") or [], tools, thinks=bool(asked.get("enable_thinking")))
+    spoken = speak(asked.get("messages") or [], tools, thinks=bool(asked.get("enable_thinking")), manner=request.manner)
     count = int(asked.get("n") or 1)
     if asked.get("stream"):
         return sse(_chunks(asked, spoken, count), end=_DONE)
@@ -36,12 +36,12 @@ def chat(request: Request) -> Reply:
 def completions(request: Request) -> Reply:
     """`POST */completions`: it goes on by quoting the prompt."""
     asked = request.document
-    spoken = speak([{"role": "user", "content": text_of(asked.get("prompt"))}])
+    spoken = speak([{"role": "user", "content": text_of(asked.get("prompt"))}], manner=request.manner)
     head = {"id": "cmpl-echo", "object": "text_completion", "created": CREATED, "model": MODEL}
     if not asked.get("stream"):
         choices = [{"index": 0, "text": spoken.text, "finish_reason": "stop", "logprobs": None}]
         return whole({**head, "choices": choices, "usage": _usage(spoken)})
-    pieces = [(piece, None) for piece in tokens(spoken.text)]
+    pieces = [(piece, None) for piece in spoken.tokens(spoken.text)]
     return sse(
         (
             {**head, "choices": [{"index": 0, "text": piece, "finish_reason": reason, "logprobs": None}]}
@@ -64,13 +64,15 @@ def embeddings(request: Request) -> Reply:
 
 def _chunks(asked: Mapping[str, Any], spoken: Spoken, count: int) -> Iterator[dict[str, Any]]:
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-    deltas += [{"reasoning_content": piece} for piece in tokens(spoken.thought)]
+    deltas += [{"reasoning_content": piece} for piece in spoken.tokens(spoken.thought)]
     if spoken.tool:
         call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": spoken.tool, "arguments": ""}}
         deltas.append({"tool_calls": [call]})
-        deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in tokens(spoken.json)]
+        deltas += [
+            {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in spoken.tokens(spoken.json)
+        ]
     else:
-        deltas += [{"content": piece} for piece in tokens(spoken.text)]
+        deltas += [{"content": piece} for piece in spoken.tokens(spoken.text)]
     head = {"id": "chatcmpl-echo", "object": "chat.completion.chunk", "created": CREATED, "model": MODEL}
     # Choices take turns, as servers send them; each starts one delta later than the one before it.
     lanes = [[(index, None)] * index + [(index, delta) for delta in deltas] for index in range(count)]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from masking.echo.model import MODEL, speak, tokens
+from masking.echo.model import MODEL, Manner, speak
 from masking.echo.wire import CREATED, Reply, Request, whole
 
 __all__ = ["act"]
@@ -19,22 +19,22 @@ def act(action: str, request: Request) -> Reply:
     parameters = {**request.query, **request.document}
     match action:
         case "ChatWithDesensitize" | "ChatWithDesensitizeSSE":
-            return _desensitized(parameters, streams=action.endswith("SSE"))
+            return _desensitized(parameters, request.manner, streams=action.endswith("SSE"))
         case "ChatMessages":
-            return _chat_messages(parameters)
+            return _chat_messages(parameters, request.manner)
         case "ChatMessagesTaskStop":
             return whole({"RequestId": _REQUEST_ID, "Result": "success"})
     return _error("InvalidAction.NotFound", "no such action", 404)
 
 
-def _desensitized(parameters: Mapping[str, str], *, streams: bool) -> Reply:
+def _desensitized(parameters: Mapping[str, str], manner: Manner, *, streams: bool) -> Reply:
     try:
         messages = json.loads(parameters.get("Messages") or "[]")
     except ValueError:
         return _error("InvalidParameter", "Messages is not JSON", 400)
     if parameters.get("NeedDesensitization", "").lower() == "true" and not parameters.get("DesensitizationRule"):
         return _error("MissingDesensitizationRule", "DesensitizationRule is required", 400)
-    spoken = speak(messages, thinks=parameters.get("EnableThinking", "").lower() == "true")
+    spoken = speak(messages, thinks=parameters.get("EnableThinking", "").lower() == "true", manner=manner)
     head: dict[str, Any] = {"RequestId": _REQUEST_ID, "Success": True}
     if not streams or parameters.get("Stream", "").lower() == "false":
         message = {"Role": "assistant", "Content": spoken.text, "ReasoningContent": spoken.thought}
@@ -46,8 +46,8 @@ def _desensitized(parameters: Mapping[str, str], *, streams: bool) -> Reply:
             "Usage": {"PromptTokens": "1", "CompletionTokens": str(spoken.count), "TotalTokens": str(spoken.count + 1)},
         }
         return whole({**head, "Data": data})
-    deltas: list[dict[str, Any]] = [{"reasoning_content": piece} for piece in tokens(spoken.thought)]
-    deltas += [{"content": piece} for piece in tokens(spoken.text)]
+    deltas: list[dict[str, Any]] = [{"reasoning_content": piece} for piece in spoken.tokens(spoken.thought)]
+    deltas += [{"content": piece} for piece in spoken.tokens(spoken.text)]
     chunks: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     chunks.append({"index": 0, "delta": {}, "finish_reason": "stop"})
     chunk: dict[str, Any] = {
@@ -59,10 +59,10 @@ def _desensitized(parameters: Mapping[str, str], *, streams: bool) -> Reply:
     return _events({**head, "Data": json.dumps({**chunk, "choices": [choice]})} for choice in chunks)
 
 
-def _chat_messages(parameters: Mapping[str, str]) -> Reply:
+def _chat_messages(parameters: Mapping[str, str], manner: Manner) -> Reply:
     if not parameters.get("Query"):
         return _error("MissingQuery", "Query is required", 400)
-    spoken = speak([{"role": "user", "content": parameters["Query"]}])
+    spoken = speak([{"role": "user", "content": parameters["Query"]}], manner=manner)
     head = {
         "RequestId": _REQUEST_ID,
         "ConversationId": parameters.get("ConversationId") or "echo-conversation",
@@ -71,7 +71,7 @@ def _chat_messages(parameters: Mapping[str, str]) -> Reply:
         "Mode": "chat",
         "CreatedAt": CREATED,
     }
-    events = [{**head, "Event": "message", "Answer": piece} for piece in tokens(spoken.text)]
+    events = [{**head, "Event": "message", "Answer": piece} for piece in spoken.tokens(spoken.text)]
     return _events([*events, {**head, "Event": "finish", "Answer": ""}])
 
 

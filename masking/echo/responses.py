@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from masking.echo.model import MODEL, Spoken, speak, tokens
+from masking.echo.model import MODEL, Spoken, speak
 from masking.echo.wire import CREATED, Reply, Request, sse, whole
 
 __all__ = ["responses"]
@@ -15,7 +15,7 @@ def responses(request: Request) -> Reply:
     """`POST */responses`; thinking is asked for by `reasoning`."""
     asked = request.document
     tools = [tool.get("name", "") for tool in asked.get("tools") or () if tool.get("type") == "function"]
-    spoken = speak(_messages(asked.get("input")), tools, thinks=bool(asked.get("reasoning")))
+    spoken = speak(_messages(asked.get("input")), tools, thinks=bool(asked.get("reasoning")), manner=request.manner)
     items = list(_items(spoken))
     if not asked.get("stream"):
         return whole(_response(asked, "completed", items, spoken))
@@ -78,12 +78,14 @@ def _events(asked: Mapping[str, Any], spoken: Spoken, items: list[dict[str, Any]
         at = {"output_index": index, "item_id": item["id"]}
         yield {"type": "response.output_item.added", "output_index": index, "item": _empty(item)}
         if item["type"] == "reasoning":
-            yield from _text("response.reasoning_summary", item["summary"][0], {**at, "summary_index": 0}, delta="text")
+            summary = item["summary"][0]
+            yield from _text(spoken, "response.reasoning_summary", summary, {**at, "summary_index": 0}, delta="text")
         elif item["type"] == "message":
-            yield from _text("response.content", item["content"][0], {**at, "content_index": 0}, delta="output_text")
+            part = item["content"][0]
+            yield from _text(spoken, "response.content", part, {**at, "content_index": 0}, delta="output_text")
         else:
             name = "response.function_call_arguments"
-            yield from ({"type": f"{name}.delta", **at, "delta": piece} for piece in tokens(item["arguments"]))
+            yield from ({"type": f"{name}.delta", **at, "delta": piece} for piece in spoken.tokens(item["arguments"]))
             yield {"type": f"{name}.done", **at, "arguments": item["arguments"]}
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
     yield {"type": "response.completed", "response": _response(asked, "completed", items, spoken)}
@@ -94,10 +96,12 @@ def _empty(item: Mapping[str, Any]) -> dict[str, Any]:
     return {key: empty.get(key, value) for key, value in item.items()}
 
 
-def _text(name: str, part: Mapping[str, Any], at: Mapping[str, Any], *, delta: str) -> Iterator[dict[str, Any]]:
+def _text(
+    spoken: Spoken, name: str, part: Mapping[str, Any], at: Mapping[str, Any], *, delta: str
+) -> Iterator[dict[str, Any]]:
     kind = f"{name}_{delta}" if delta == "text" else f"response.{delta}"
     yield {"type": f"{name}_part.added", **at, "part": {**part, "text": ""}}
-    for piece in tokens(part["text"]):
+    for piece in spoken.tokens(part["text"]):
         yield {"type": f"{kind}.delta", **at, "delta": piece, "logprobs": []}
     yield {"type": f"{kind}.done", **at, "text": part["text"], "logprobs": []}
     yield {"type": f"{name}_part.done", **at, "part": part}

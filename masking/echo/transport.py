@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 
+from masking.echo.model import Manner
 from masking.echo.routes import reply
+from masking.echo.wire import Reply
 
 __all__ = ["EchoTransport"]
 
 
 class EchoTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """The model behind httpx, sync and async; `requests` keeps the body of every request it was sent, in order, and
-    `targets` its path with the query."""
+    `targets` its path with the query. `manner` tells it to misbehave; a connection that breaks is httpx.ReadError."""
 
-    def __init__(self) -> None:
+    def __init__(self, manner: Manner | None = None) -> None:
+        self._manner = manner or Manner()
         self.requests: list[bytes] = []
         self.targets: list[str] = []
 
@@ -29,17 +32,19 @@ class EchoTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         target = request.url.raw_path.decode("ascii")
         self.requests.append(body)
         self.targets.append(target)
-        made = reply(request.method, target, dict(request.headers.items()), body)
-        return httpx.Response(made.status, headers={"content-type": made.content_type}, stream=_Chunks(made.chunks))
+        made = reply(request.method, target, dict(request.headers.items()), body, self._manner)
+        return httpx.Response(made.status, headers={"content-type": made.content_type}, stream=_Chunks(made))
 
 
 class _Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
-    def __init__(self, chunks: tuple[bytes, ...]) -> None:
-        self._chunks = chunks
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._chunks
+        yield from self._reply.chunks
+        if self._reply.breaks:
+            raise httpx.ReadError("the stand-in was told to break off")
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for chunk in self._chunks:
+        for chunk in self:
             yield chunk

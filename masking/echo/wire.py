@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from masking.echo.model import Manner
+
 __all__ = ["CREATED", "Reply", "Request", "lines", "sse", "whole"]
 
 CREATED = 1_700_000_000  # seconds; a constant, because an answer that never changes can be compared
@@ -14,21 +16,23 @@ CREATED = 1_700_000_000  # seconds; a constant, because an answer that never cha
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: names of headers in lower case, `document` the JSON body or the form."""
+    """One request: names of headers in lower case, `document` the JSON body or the form; `manner` is the model's."""
 
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     document: Mapping[str, Any]
+    manner: Manner
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply as bytes; a stream has one event in each chunk."""
+    """A reply as bytes; a stream has one event in each chunk. With `breaks` the connection breaks after the last."""
 
     status: int
     content_type: str
     chunks: tuple[bytes, ...]
+    breaks: bool = False
 
 
 def whole(document: Mapping[str, Any], status: int = 200) -> Reply:

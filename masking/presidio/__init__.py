@@ -62,7 +62,7 @@ def entities(names: Any) -> Category:
 
 
 def recognizer(masker: Scans, *, language: str = "en") -> Any:
-    """A presidio_analyzer EntityRecognizer that finds what a masker finds: `registry.add_recognizer(recognizer(masker))`.
+    """A presidio_analyzer EntityRecognizer that finds what a masker finds, for `registry.add_recognizer`.
 
     Its entities are those of the masker's category. Presidio runs a recogniser for one language: add one for each.
     """

@@ -39,43 +39,29 @@ class Runner:
 class Bank:
     """Several recognisers for the same texts; shared between threads."""
 
-    __slots__ = ("_always", "_gate", "_owners", "_runners", "_starts")
+    __slots__ = ("_always", "_gate", "_runners")
 
     def __init__(self, runners: Sequence[Runner]) -> None:
         self._runners = list(runners)
-        self._owners: list[int] = []
-        self._starts: list[int] = []
-        patterns: list[tuple[str, int]] = []
-        for index, runner in enumerate(self._runners):
-            self._starts.append(len(patterns))
-            self._owners += [index] * len(runner.patterns)
-            patterns += runner.patterns
         self._always = [index for index, runner in enumerate(self._runners) if not runner.patterns]
-        self._gate = Gate(patterns) if patterns else None
+        gated = len(self._always) < len(self._runners)
+        self._gate = Gate([runner.patterns for runner in self._runners]) if gated else None
 
     def find(self, text: str) -> list[tuple[int, Entity]]:
         """Everything found, each with the number of its recogniser."""
         found: list[tuple[int, Entity]] = []
+        runners = self._runners
         if self._gate is not None:
             opened, is_image = self._gate.open_for(text)
             if opened:
-                self._run(text, opened, is_image, found)
+                seen = image(text) if is_image else None
+                for owner, numbers in opened:
+                    entities = runners[owner].find(text, seen, numbers)
+                    if entities:
+                        found += [(owner, one) for one in entities]
         for index in self._always:
-            found += [(index, one) for one in self._runners[index].find(text, None, ())]
+            found += [(index, one) for one in runners[index].find(text, None, ())]
         return found
-
-    def _run(self, text: str, opened: Sequence[int], is_image: bool, found: list[tuple[int, Entity]]) -> None:
-        seen = image(text) if is_image else None
-        owners, starts, runners = self._owners, self._starts, self._runners
-        position, end = 0, len(opened)
-        while position < end:
-            owner = owners[opened[position]]
-            start = starts[owner]
-            mine = []
-            while position < end and owners[opened[position]] == owner:
-                mine.append(opened[position] - start)
-                position += 1
-            found += [(owner, one) for one in runners[owner].find(text, seen, mine)]
 
 
 class Patterned(Runner):
@@ -140,7 +126,7 @@ class Patterned(Runner):
 
 
 class Grouped(Patterned):
-    """Presidio's IbanRecognizer, which offers its validator the match up to its last group, then up to the one before."""
+    """Presidio's IbanRecognizer, which validates the match up to its last group, then up to the one before."""
 
     def find(self, text: str, seen: bytes | None, open_: Sequence[int]) -> Sequence[Entity]:
         validate = self._validate

@@ -14,7 +14,8 @@ from math import log
 from typing import Any, Final
 
 from masking.presidio.image import odd_pattern
-from masking.presidio.linear import Run, Shape, byte_class, runs, shapes
+from masking.presidio.shape import Run, Shape, runs, shapes
+from masking.presidio.syntax import byte_class
 
 __all__ = ["READY", "Gate"]
 
@@ -40,7 +41,8 @@ _TRIGGERS: Final = (
     r"\b[A-Za-z0-9][0-9]{7}",
     "@",
     r"[A-Za-z0-9\-.][.][A-Za-z]{2}",
-    r"https?://",
+    r"(?i)https?://",
+    r"[\"'][A-Za-z0-9.\-]",
     r"[0-9][.][0-9]{1,3}[.][0-9]|::|:[0-9A-Fa-f]{1,4}:|[0-9A-Fa-f]:[0-9A-Fa-f]",
     r"::|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:",
     r"[A-Za-z]{2}[0-9]{2}[ \-]?[A-Za-z0-9]{4}",
@@ -52,18 +54,23 @@ _LONGEST_RUN: Final = 6
 _DIGITS: Final = frozenset(b"0123456789")
 _LETTERS: Final = frozenset(range(0x41, 0x5B)) | frozenset(range(0x61, 0x7B))
 _COARSE: Final = (_DIGITS, _LETTERS, _DIGITS | _LETTERS)
+_MOST_KNOWN: Final = 20_000  # combinations of triggers
 _MEMORY: Final = 32 << 20  # bytes; when the automaton outgrows it, RE2 starts its cache again
 
 
+Open = tuple[tuple[int, tuple[int, ...]], ...]
+"""Owners' numbers, each with the numbers of those of its patterns that may match."""
+
+
 class Gate:
-    """Says which of the patterns given as (pattern, flags) may match a text.
+    """Says which patterns may match a text; each owner's are given as (pattern, flags)."""
 
-    The numbers are those of the sequence.
-    """
+    __slots__ = ("_all", "_known", "_needs", "_places", "_set", "_triggers")
 
-    __slots__ = ("_known", "_needs", "_set", "_triggers")
-
-    def __init__(self, patterns: Sequence[tuple[str, int]]) -> None:
+    def __init__(self, owners: Sequence[Sequence[tuple[str, int]]]) -> None:
+        self._places = [(owner, number) for owner, some in enumerate(owners) for number in range(len(some))]
+        self._all: Open = tuple((owner, tuple(range(len(some)))) for owner, some in enumerate(owners) if some)
+        patterns = [one for some in owners for one in some]
         found = [() if flags == READY else shapes(pattern, flags) for pattern, flags in patterns]
         served = [{name for name in _TRIGGERS if _serves(_alternatives(name), of)} if of else set() for of in found]
         own = [{_own(of)} if of and not names else set[str]() for of, names in zip(found, served, strict=True)]
@@ -74,7 +81,7 @@ class Gate:
         self._triggers = sorted(set().union(*needs))
         at = {name: 1 << index for index, name in enumerate(self._triggers)}
         self._needs = [sum(at[name] for name in names) for names in needs]
-        self._known: dict[int, tuple[int, ...]] = {}
+        self._known: dict[int, Open] = {}
         self._set: Any = None
         try:
             import re2
@@ -89,27 +96,33 @@ class Gate:
             self._set.Add(trigger)
         self._set.Compile()
 
-    def open_for(self, text: str) -> tuple[Sequence[int], bool]:
-        """The patterns worth running on a text, and whether it may be run on its image."""
+    def open_for(self, text: str) -> tuple[Open, bool]:
+        """The patterns worth running on a text, and whether they may be run on its image."""
         if self._set is None:
-            return range(len(self._needs)), False
+            return self._all, False
         met = self._set.Match(text.encode("utf-8", "surrogatepass"))
         everything = len(self._triggers) + 1
         if len(met) == 1 and met[0] == everything:
             return self._open(0), True
         odd = everything - 1
         if odd in met or everything not in met:
-            return range(len(self._needs)), False
+            return self._all, False
         mask = 0
         for index in met:
             if index < odd:
                 mask |= 1 << index
         return self._open(mask), True
 
-    def _open(self, mask: int) -> tuple[int, ...]:
+    def _open(self, mask: int) -> Open:
         known = self._known.get(mask)
         if known is None:
-            known = self._known[mask] = tuple(i for i, need in enumerate(self._needs) if need & mask == need)
+            by_owner: dict[int, list[int]] = {}
+            for (owner, number), need in zip(self._places, self._needs, strict=True):
+                if need & mask == need:
+                    by_owner.setdefault(owner, []).append(number)
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[mask] = tuple((owner, tuple(some)) for owner, some in by_owner.items())
         return known
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from array import array
 from functools import cache
 from typing import Any
 
-from masking.presidio.linear import OTHER, SPACE, WORD
+from masking.presidio.syntax import OTHER, SPACE, WORD
 
 __all__ = ["image", "is_odd", "odd_pattern"]
 
 _BMP = 0x10000
+_WIDE = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
 _LOCK = threading.Lock()
 
 
@@ -85,4 +88,5 @@ def _table(size: int) -> Any:
 
 
 def _characters(start: int, stop: int) -> str:
-    return "".join(map(chr, range(start, stop)))
+    # By way of bytes: a million strings of one character would take a hundred megabytes.
+    return array("I", range(start, stop)).tobytes().decode(_WIDE, "surrogatepass")

@@ -1,4 +1,4 @@
-"""One pattern of Presidio's, run where it can match: by RE2 alone, by `regex` at places that RE2 gives, or by `regex`."""
+"""One pattern of Presidio's: run by RE2 alone, by `regex` at the places that RE2 gives, or by `regex`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Matched:
         return linear(self._source, self._flags).needed
 
     def spans(self, text: str, seen: bytes | None) -> Sequence[tuple[int, int]]:
-        """Where Presidio's `finditer` finds it and finds more than nothing; `seen` is the text's image, if it has one."""
+        """What Presidio's `finditer` finds, without empty matches; `seen` is the text's image, if it has one."""
         if not self._ready:
             self._compile()
         if seen is None or self._exact is None:

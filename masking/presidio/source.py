@@ -7,6 +7,7 @@ already made) in a module that can be imported; one that ends in .yaml or .yml i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -49,7 +50,7 @@ def recognisers(source: PresidioSource) -> list[Any]:
 
     found = getattr(predefined_recognizers, name, None)
     if not isinstance(found, type):
-        raise ConfigurationError(f"Presidio has no recogniser called {name}; a class of your own needs its module's name")
+        raise ConfigurationError(f"Presidio has no recogniser called {name}; your own class needs its module's name")
     return [_made(found, name, language)]
 
 
@@ -80,7 +81,9 @@ def file_recognisers(path: str | Path) -> list[Any]:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
         raise ConfigurationError(f"{path}:{line}: is not YAML: {error.problem}") from None
     except Exception as error:  # noqa: BLE001 - Presidio checks with whatever exception comes first
-        raise ConfigurationError(f"{path}: Presidio makes no recognisers of it: {type(error).__name__}: {error}") from None
+        raise ConfigurationError(
+            f"{path}: Presidio makes no recognisers of it: {type(error).__name__}: {error}"
+        ) from None
     return list(registry.recognizers)
 
 
@@ -104,9 +107,9 @@ def runner(recogniser: Any) -> Runner:
             return Patterned(recogniser, validate=_mail_domain if is_mail else None)
         if made.analyze is IbanRecognizer.analyze:
             return Grouped(recogniser)
-    if is_plain and made.analyze is PhoneRecognizer.analyze and recogniser.leniency == _VALID:
-        if made._get_recognizer_result is PhoneRecognizer._get_recognizer_result:
-            return _Phone(recogniser)
+    is_phone = made.analyze is PhoneRecognizer.analyze and recogniser.leniency == _VALID
+    if is_plain and is_phone and made._get_recognizer_result is PhoneRecognizer._get_recognizer_result:
+        return _Phone(recogniser)
     return _Foreign(recogniser)
 
 
@@ -196,5 +199,25 @@ def _suffixes() -> Any:
 
 def _mail_domain(address: str) -> bool:
     """Presidio's check of an e-mail address: its domain ends in a public suffix."""
+    local, _, domain = address.rpartition("@")
+    if not _WHOLE_LOCAL.fullmatch(local):
+        # tldextract reads the address as a URL, in which these would end the host.
+        return _has_suffix(address)
+    key = hash(domain)
+    known = _domains.get(key)
+    if known is None:
+        if len(_domains) >= _MOST_DOMAINS:
+            _domains.clear()
+        known = _domains[key] = _has_suffix(f"x@{domain}")
+    return known
+
+
+def _has_suffix(address: str) -> bool:
     fqdn: str = _suffixes()(address).fqdn
     return fqdn != ""
+
+
+_WHOLE_LOCAL: Final = re.compile(r"[\w.+'!$%&*^`{|}~=-]+")
+_MOST_DOMAINS: Final = 4096
+# By the process's own secret hash, so that no domain is kept.
+_domains: dict[int, bool] = {}
