@@ -22,6 +22,7 @@ from masking.presidio.bank import Bank
 from masking.presidio.image import image, is_odd
 from masking.presidio.linear import linear
 from masking.presidio.source import engine, recognisers, runner
+from masking.presidio.validators import invalidator, validator
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 TEXTS = 20_000 if NIGHTLY else 2_000
@@ -282,6 +283,21 @@ def test_images_have_one_byte_a_character(text: str, expected: bytes) -> None:
 def test_characters_that_an_image_would_hide_are_odd(character: str) -> None:
     assert is_odd(f"a{character}b")
     assert not is_odd("aß中é²")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[pytest.param("IpRecognizer", value) for value in ("192.0.2.7", "192.0.2.07", "1.2.3", "::1", "192.0.2.7/24", "192.0.2.256")],
+        *[pytest.param("CreditCardRecognizer", value) for value in ("4111 1111-1111 1111", "4111111111111112", "", "４111111111111111")],
+        *[pytest.param("EmailRecognizer", value) for value in ("a@example.com", "a@b.c", "a/b@example.com", "a#@example.com", "a@例子.中国")],
+    ],
+)  # fmt: skip
+def test_validators_answer_as_presidios(name: str, value: str) -> None:
+    (one,) = recognisers(PresidioSource(name, "en"))
+    for ours_, theirs_ in ((validator, one.validate_result), (invalidator, one.invalidate_result)):
+        judge = ours_(one)
+        assert (None if judge is None else judge(value)) == theirs_(value)
 
 
 @pytest.mark.parametrize(

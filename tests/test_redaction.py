@@ -109,6 +109,11 @@ TEXTS = [
     pytest.param("微信号：abc_def1 ok", "微信号：<WECHAT_ID> ok", id="context before a value"),
     pytest.param("SSN 078-05-1120", "SSN <US_SSN>", id="SSN"),
     pytest.param("订单 2138001380001，共 3 件", "订单 2138001380001，共 3 件", id="a near miss"),
+    pytest.param("?m=ann%40example.org&x", "?m=<EMAIL_ADDRESS>&x", id="percent-encoded"),
+    pytest.param("ann&#64;example.org ann&#x40;example&#46;org", "<EMAIL_ADDRESS> <EMAIL_ADDRESS>", id="character references"),
+    pytest.param("ann\\u0040example.org", "<EMAIL_ADDRESS>", id="a JSON escape in text"),
+    pytest.param("call %2B1%20212-555-0142 now", "call <PHONE_NUMBER> now", id="a number that begins with an escape"),
+    pytest.param("100% of a & b\\c %4", "100% of a & b\\c %4", id="signs that begin no escape"),
     pytest.param("1380013800", "1380013800", id="a stream that ends inside a number"),
     pytest.param("x@", "x@", id="a stream that ends inside an address"),
     pytest.param("\ud800 13900139000 \x00", "\ud800 <PHONE_NUMBER> \x00", id="a lone surrogate and NUL"),
@@ -144,6 +149,7 @@ fragments = st.sampled_from(
         "742 Evergreen Terrace, Springfield, IL 62704", "上海市浦东新区世纪大道100号3号楼1502室", "护照号：E12345678", "出生于1990年1月2日",
         "password: hunter2hunter2", "sk-EXAMPLEEXAMPLEEXAMPLEEXAMPLE", "AKIAEXAMPLEEXAMPLE12", "00:1A:2B:3C:4D:5E",
         "hello world", "我们今天讨论", "，", "。", " ", "\n", "-", ".", "@", "1", "12", "0", "a", "Z", "_", "京", "沪", "😀", "\u200b",
+        "%40", "%3", "1", "&#6", "4;", "&#x40;", "\\u00", "40", "%", "&", "\\", "ann%40example.org", "１３%39",
         "１", "：", "{\"a\": ", "def f(x):", "3.14", "2026-01-02T03:04:05Z", "550e8400-e29b-41d4-a716-446655440000",
     ]
 )  # fmt: skip

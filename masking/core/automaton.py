@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
+from masking.core.escapes import ESCAPED, pieces
 from masking.core.streamview import seen
 
 __all__ = ["Automaton", "Move", "Moves", "State", "identifies", "width"]
@@ -33,6 +35,8 @@ _SHORT_PIECE: Final = 8
 _HAN = re.compile(
     "[\u00b7\u2010-\u205e\u2e80-\u303f\u3100-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]|\\s"
 )
+
+_ONES = repeat(1)
 
 Group = frozenset[int]
 
@@ -311,9 +315,11 @@ class Automaton:
         first = state
         kept: tuple[int, ...] = tuple(range(len(state.groups)))
         touched: frozenset[int] = frozenset()
-        for offset, character in enumerate(piece):
+        offset = 0
+        for character, length in pieces(piece) if ESCAPED.search(piece) else zip(piece, _ONES, strict=False):
             step = self.step(state, character)
             kept = tuple(kept[number] if number >= 0 else -1 - offset for number in step.kept)
+            offset += length
             touched |= step.touched
             state = step.state
         move = Move(state, kept, touched)

@@ -20,6 +20,7 @@ from typing import Final
 
 from masking.core.automaton import Automaton, State, identifies, width
 from masking.core.context import Context
+from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
 from masking.core.finding import Finding, resolve
 from masking.core.pattern import Accept, Gate, Pattern
 from masking.core.rule import Category, PatternSource, Rule
@@ -155,30 +156,32 @@ def _looks(rule: Rule, order: int) -> Iterator[_Look]:
 class Redactor:
     """One lane's reader: `take` text as it comes, and it says what became of it, in order.
 
-    `held` is what waits, `state` and `starts` where the automaton is and where in `held` its groups began, `touched`
+    `held` is what waits, `read` how much of it the automaton has read (not an escape that is not whole), `state` and `starts` where the automaton is and where in `held` its groups began, `touched`
     the patterns that may have matched in `held`, `trail` what was said last.
     """
 
-    __slots__ = ("_plan", "held", "own", "starts", "state", "touched", "trail")
+    __slots__ = ("_plan", "held", "own", "read", "starts", "state", "touched", "trail")
 
     def __init__(self, plan: Plan, own: Collection[str]) -> None:
         """`own` are values that are kept in clear: those of the session."""
         self._plan = plan
         self.own = own
         self.held = ""
+        self.read = 0
         self.state: State = plan.automaton.idle
         self.starts: tuple[int, ...] = ()
         self.touched: frozenset[int] = frozenset()
-        self.trail: deque[str] = deque(maxlen=plan.lookback + 16)
+        self.trail: deque[str] = deque(maxlen=plan.lookback + LONGEST + 16)
 
     def take(self, text: str, *, last: bool = False) -> list[Edit]:
         """What may be said now that `text` has come; with `last`, all of it, and what follows begins afresh."""
         if last and len(text) > _LONG:
             return self._whole(self.held + text)
         automaton = self._plan.automaton
-        waiting = len(self.held)
-        pending = self.held + text
-        move = automaton.move(self.state, text)
+        waiting = self.read
+        whole = self.held + text
+        pending = whole if last else _without_begun_escape(whole, waiting)
+        move = automaton.move(self.state, pending[waiting:])
         state = move.state
         starts = tuple(self.starts[number] if number >= 0 else waiting - 1 - number for number in move.kept)
         touched = self.touched | move.touched
@@ -200,23 +203,27 @@ class Redactor:
         if last:
             self.afresh()
         else:
-            self.held = pending[reach:]
+            self.held = whole[reach:]
+            self.read = len(pending) - reach
             self.starts = tuple(start - reach for start in starts)
             self.touched = touched
         return edits
 
     def step(self, text: str) -> str | None:
         """As `take` where nothing may have matched: what is said as it stands; None where `take` must see."""
-        move = self._plan.automaton.move(self.state, text)
-        if move.touched or self.touched:
-            return None
         waiting = len(self.held)
+        if self.touched or self.read < waiting:
+            return None
+        move = self._plan.automaton.move(self.state, text)
+        if move.touched:
+            return None
         starts = tuple([self.starts[number] if number >= 0 else waiting - 1 - number for number in move.kept])
         pending = self.held + text
         hold = starts[0] if starts else len(pending)
         if len(pending) - hold > move.state.bound:
             return None
         self.state = move.state
+        self.read = len(pending) - hold
         if not hold:
             self.held, self.starts = pending, starts
             return ""
@@ -242,23 +249,27 @@ class Redactor:
 
     def resume(self, state: State, held: str, starts: tuple[int, ...]) -> None:
         """Go on from where known moves led."""
-        self.state, self.held, self.starts = state, held, starts
+        self.state, self.held, self.read, self.starts = state, held, len(held), starts
 
     def afresh(self) -> None:
         """What follows has nothing to do with what came."""
-        self.held = ""
+        self.held, self.read = "", 0
         self.state, self.starts, self.touched = self._plan.automaton.idle, (), frozenset()
         self.trail.clear()
 
     def _again(self, pending: str, start: int) -> tuple[State, tuple[int, ...]]:
         """Read from `start` on again: what began before is longer than any match of its rule can be."""
         automaton = self._plan.automaton
-        move = automaton.move(automaton.after(pending[start - 1]), pending[start:])
+        near = max(0, start - LONGEST)
+        for escape in ESCAPED.finditer(pending, near, start + LONGEST):
+            if escape.start() < start < escape.end():
+                start = escape.start()
+        move = automaton.move(automaton.after(pending[start - 1]) if start else automaton.idle, pending[start:])
         return move.state, tuple(start - 1 - number for number in move.kept)
 
     def _settle(self, pending: str, hold: int, touched: frozenset[int]) -> tuple[list[Edit], int, frozenset[int]]:
         """Decide what ends before everything that is still open; returns what is said, up to where, and the rest."""
-        before, ends = self._context(max(self._plan.looks[number].needs for number in touched))
+        before, ends = self._context(max(self._plan.looks[number].needs for number in touched) + LONGEST)
         candidates = list(self._plan.candidates(before, pending, touched, ends))
         reach = _reach(candidates, hold)
         decided = [one for one in candidates if one.end <= reach]
@@ -303,6 +314,14 @@ class Redactor:
         said = "".join(reversed(pieces))[-size:]
         ends = {pattern: len(said) - behind for pattern, behind in reversed(marks)}
         return said, ends
+
+
+def _without_begun_escape(text: str, start: int) -> str:
+    """`text` without an escape that has begun behind `start` and is not whole."""
+    if text.find("%", start) < 0 and text.find("&", start) < 0 and text.find("\\", start) < 0:
+        return text
+    begun = MAY_GO_ON.search(text, start)
+    return text if begun is None else text[: begun.start()]
 
 
 def _reach(candidates: Sequence[_Candidate], hold: int) -> int:

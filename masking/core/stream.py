@@ -303,7 +303,8 @@ class RedactingStream(Stream):
         if last and redactor.held:
             edits += redactor.take("", last=True)
         self._text, self._starts = redactor.held, redactor.starts
-        self._moves = _THINK if self._busy or redactor.touched else redactor.state.moves
+        settled = not redactor.touched and redactor.read == len(redactor.held)
+        self._moves = redactor.state.moves if settled and not self._busy else _THINK
         return edits
 
 

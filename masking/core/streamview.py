@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 
+from masking.core.escapes import ESCAPED, pieces
 from masking.core.view import View
 
 __all__ = ["StreamView", "seen"]
@@ -46,18 +47,23 @@ class StreamView(View):
         self._at: array[int] | None = None
         self._after: array[int] | None = None
         self.text = original
-        if original.isascii():
-            return
-        self.text = original.translate(_SEEN)
-        if any(character in original for character in _SEEN.odd):
-            at, after = array("l"), array("l")
-            for place, character in enumerate(original):
-                count = len(seen(character))
-                if not count and after:
-                    after[-1] = place + 1  # what shows nothing goes with the character before it
-                at.extend([place] * count)
-                after.extend([place + 1] * count)
+        escaped = ESCAPED.search(original) is not None
+        if not escaped:
+            if original.isascii():
+                return
+            self.text = original.translate(_SEEN)
+        if escaped or any(character in original for character in _SEEN.odd):
+            at, after, shown, place = array("l"), array("l"), [], 0
+            for character, length in pieces(original):
+                one = seen(character)
+                if not one and after:
+                    after[-1] = place + length  # what shows nothing goes with the character before it
+                at.extend([place] * len(one))
+                place += length
+                after.extend([place] * len(one))
+                shown.append(one)
             self._at, self._after = at, after
+            self.text = "".join(shown)
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The place in the original text of a place in the view; `end` is exclusive and greater than `start`."""

@@ -7,7 +7,7 @@ removes them. The engine's context words need lemmas, which a NoOpNlpEngine does
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from masking.core.entity import Entity
@@ -15,6 +15,7 @@ from masking.core.errors import UnmaskableError
 from masking.presidio.gate import Gate
 from masking.presidio.image import image
 from masking.presidio.matched import TIMEOUT, Matched, any_of, matches
+from masking.presidio.validators import invalidator, validator
 
 __all__ = ["Bank", "Grouped", "Patterned", "Runner", "without_duplicates"]
 
@@ -67,34 +68,21 @@ class Bank:
 class Patterned(Runner):
     """A PatternRecognizer of Presidio's, or of a user's own, whose way of matching is Presidio's."""
 
-    def __init__(self, recogniser: Any, *, validate: Callable[[str], bool | None] | None = None) -> None:
-        from presidio_analyzer import PatternRecognizer
-
-        made = type(recogniser)
+    def __init__(self, recogniser: Any) -> None:
         flags = int(recogniser.global_regex_flags)
         self.patterns = tuple((one.regex, flags) for one in recogniser.patterns)
         self._name = recogniser.name
         self._entity = recogniser.supported_entities[0]
         self._parts = [Matched(one.regex, flags, one.score) for one in recogniser.patterns]
         self._any: Any = _NOT_YET
-        self._validate: Callable[[str], bool | None] | None = validate
-        if validate is None and made.validate_result is not PatternRecognizer.validate_result:
-            self._validate = recogniser.validate_result
-        self._invalidate: Callable[[str], bool | None] | None = None
-        if made.invalidate_result is not PatternRecognizer.invalidate_result:
-            self._invalidate = recogniser.invalidate_result
+        self._validate = validator(recogniser)
+        self._invalidate = invalidator(recogniser)
 
     def find(self, text: str, seen: bytes | None, open_: Sequence[int]) -> Sequence[Entity]:
         if len(open_) >= _MANY and seen is not None and self._cannot_match(seen):
             return ()
-        found: list[Span] = []
-        parts = self._parts
         try:
-            for number in open_:
-                part = parts[number]
-                spans = part.spans(text, seen)
-                if spans:
-                    self._judge(part.score, text, spans, found)
+            found = self._found(text, seen, open_)
         except TimeoutError:
             raise UnmaskableError(f"Presidio's {self._name} took more than {TIMEOUT} seconds on one text") from None
         except Exception as error:  # noqa: BLE001 - a validator may raise anything, and its message may hold the value
@@ -103,6 +91,16 @@ class Patterned(Runner):
             return ()
         entity = self._entity
         return [Entity(start, end, entity, score) for start, end, score in without_duplicates(found)]
+
+    def _found(self, text: str, seen: bytes | None, open_: Sequence[int]) -> list[Span]:
+        found: list[Span] = []
+        parts = self._parts
+        for number in open_:
+            part = parts[number]
+            spans = part.spans(text, seen)
+            if spans:
+                self._judge(part.score, text, spans, found)
+        return found
 
     def _cannot_match(self, seen: bytes) -> bool:
         if self._any is _NOT_YET:
@@ -128,11 +126,12 @@ class Patterned(Runner):
 class Grouped(Patterned):
     """Presidio's IbanRecognizer, which validates the match up to its last group, then up to the one before."""
 
-    def find(self, text: str, seen: bytes | None, open_: Sequence[int]) -> Sequence[Entity]:
+    def _found(self, text: str, seen: bytes | None, open_: Sequence[int]) -> list[Span]:
         validate = self._validate
         assert validate is not None
         found: list[Span] = []
-        for part in self._parts:
+        for number in open_:
+            part = self._parts[number]
             for match in part.matches(text, seen):
                 start = match.start()
                 for group in range(len(match.groups()), 0, -1):
@@ -144,7 +143,7 @@ class Grouped(Patterned):
                     if given > 0:
                         found.append((start, end, given))
                         break
-        return [Entity(start, end, self._entity, score) for start, end, score in without_duplicates(found)]
+        return found
 
 
 def without_duplicates(spans: list[Span]) -> list[Span]:

@@ -7,9 +7,7 @@ already made) in a module that can be imported; one that ends in .yaml or .yml i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -90,7 +88,7 @@ def file_recognisers(path: str | Path) -> list[Any]:
 def runner(recogniser: Any) -> Runner:
     """A recogniser made ready: by our own matching where it is Presidio's that it uses, else as it is."""
     from presidio_analyzer import EntityRecognizer, PatternRecognizer
-    from presidio_analyzer.predefined_recognizers import EmailRecognizer, IbanRecognizer, PhoneRecognizer
+    from presidio_analyzer.predefined_recognizers import IbanRecognizer, PhoneRecognizer
 
     made = type(recogniser)
     # Context raises no score without lemmas, except for an empty word, which stands in every context.
@@ -103,8 +101,7 @@ def runner(recogniser: Any) -> Runner:
     if is_plain and isinstance(recogniser, PatternRecognizer) and recogniser.global_regex_flags:
         mangled = "_PatternRecognizer__analyze_patterns"
         if made.analyze is PatternRecognizer.analyze and getattr(made, mangled) is getattr(PatternRecognizer, mangled):
-            is_mail = made.validate_result is EmailRecognizer.validate_result
-            return Patterned(recogniser, validate=_mail_domain if is_mail else None)
+            return Patterned(recogniser)
         if made.analyze is IbanRecognizer.analyze:
             return Grouped(recogniser)
     is_phone = made.analyze is PhoneRecognizer.analyze and recogniser.leniency == _VALID
@@ -187,37 +184,3 @@ def _made(found: Any, name: str, language: str) -> Any:
         raise ConfigurationError(
             f"Presidio's {name} cannot be made with supported_language={language!r}: {type(error).__name__}"
         ) from None
-
-
-@cache
-def _suffixes() -> Any:
-    import tldextract
-
-    # Presidio's own extractor asks the network for a newer list when it first runs; the list in the package does.
-    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
-
-
-def _mail_domain(address: str) -> bool:
-    """Presidio's check of an e-mail address: its domain ends in a public suffix."""
-    local, _, domain = address.rpartition("@")
-    if not _WHOLE_LOCAL.fullmatch(local):
-        # tldextract reads the address as a URL, in which these would end the host.
-        return _has_suffix(address)
-    key = hash(domain)
-    known = _domains.get(key)
-    if known is None:
-        if len(_domains) >= _MOST_DOMAINS:
-            _domains.clear()
-        known = _domains[key] = _has_suffix(f"x@{domain}")
-    return known
-
-
-def _has_suffix(address: str) -> bool:
-    fqdn: str = _suffixes()(address).fqdn
-    return fqdn != ""
-
-
-_WHOLE_LOCAL: Final = re.compile(r"[\w.+'!$%&*^`{|}~=-]+")
-_MOST_DOMAINS: Final = 4096
-# By the process's own secret hash, so that no domain is kept.
-_domains: dict[int, bool] = {}
