@@ -17,7 +17,9 @@ HEAD = 'category: Mine\nversion: "1"\nabout: {en: Mine, zh: 我的}\nrules:\n'
 RULE = "  - {id: code, entity: CODE, pattern: 'X-\\d{4}', hits: [X-1234], misses: [X-1]}\n"
 
 
-def run(*arguments: str, text: str = "", folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, text: str = "", folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """The installed command's own entry point, in a process of its own."""
     return subprocess.run(
         [sys.executable, "-c", "from masking.cli import main; main()", *arguments],
@@ -73,7 +75,9 @@ def test_restore_needs_no_model_even_for_names(tmp_path: Path) -> None:
         pytest.param(["mask", "missing.txt"], "cannot read missing.txt: No such file", id="no such file"),
         pytest.param(["mask", "gbk.txt"], "gbk.txt is not UTF-8 (byte 0)", id="not UTF-8"),
         pytest.param(["mask", "-c", "Nothing"], "no category is called 'Nothing'", id="no such category"),
-        pytest.param(["mask", "-c", "./Broken.yaml"], "Broken.yaml:5: rule code: pattern: does not compile", id="a broken rule"),
+        pytest.param(
+            ["mask", "-c", "./Broken.yaml"], "Broken.yaml:5: rule code: pattern: does not compile", id="a broken rule"
+        ),
         pytest.param(["restore", "-s", "gbk.txt"], "is no session file", id="no session file"),
         pytest.param(["restore"], "Missing option '-s'", id="no option"),
         pytest.param(["rules", "show", "cn.nothing"], "no rule is called cn.nothing", id="no such rule"),

@@ -170,7 +170,17 @@ def test_every_relative_link_leads_to_a_page_and_a_heading(path: Path) -> None:
 
 
 # example.* are nobody's (RFC 2606); the others are named for their specification.
-_DOMAINS = {"example.com", "example.org", "example.net", "crm.example.com", "u0040example.org", "echo.example", "keepachangelog.com", "semver.org", "github.com"}
+_DOMAINS = {
+    "example.com",
+    "example.org",
+    "example.net",
+    "crm.example.com",
+    "u0040example.org",
+    "echo.example",
+    "keepachangelog.com",
+    "semver.org",
+    "github.com",
+}
 _DOMAINS |= {"creativecommons.org"}
 
 

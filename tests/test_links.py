@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,15 +41,23 @@ STAYS = [
     pytest.param("https://evil.example/" + "a" * 5000 + "/<PERSON_1>", id="a very long address"),
 ]
 GOES = [
-    pytest.param("Hi <PERSON_1>: see https://example.org/ and <PERSON_1>", "Hi 王芳: see https://example.org/ and 王芳", id="around"),
+    pytest.param(
+        "Hi <PERSON_1>: see https://example.org/ and <PERSON_1>",
+        "Hi 王芳: see https://example.org/ and 王芳",
+        id="around",
+    ),
     pytest.param("[<PERSON_1>](https://example.org/)", "[王芳](https://example.org/)", id="the text of a link"),
     pytest.param("[<PERSON_1>](mailto:<EMAIL_1>)", "[王芳](mailto:wang@example.com)", id="a mail address to click"),
     pytest.param("a: <PERSON_1>, b]<PERSON_1>", "a: 王芳, b]王芳", id="a colon, a bracket"),
     pytest.param("if a <b and c> d: <PERSON_1>", "if a <b and c> d: 王芳", id="comparisons"),
     pytest.param("List<String> x = <PERSON_1>", "List<String> x = 王芳", id="generics"),
     pytest.param("<b><PERSON_1></b>", "<b>王芳</b>", id="the text of a tag"),
-    pytest.param('<a href="https://example.org/"><PERSON_1></a>', '<a href="https://example.org/">王芳</a>', id="after a tag"),
-    pytest.param("见https://example.org/路径。<PERSON_1>", "见https://example.org/路径。王芳", id="Chinese ends an address"),
+    pytest.param(
+        '<a href="https://example.org/"><PERSON_1></a>', '<a href="https://example.org/">王芳</a>', id="after a tag"
+    ),
+    pytest.param(
+        "见https://example.org/路径。<PERSON_1>", "见https://example.org/路径。王芳", id="Chinese ends an address"
+    ),
     pytest.param("(https://example.org/) <PERSON_1>", "(https://example.org/) 王芳", id="in brackets"),
     pytest.param("ratio 3:/4 ] (<PERSON_1>)", "ratio 3:/4 ] (王芳)", id="almost openers"),
 ]
@@ -93,7 +103,26 @@ def test_a_policy_can_allow_hosts(text: str, restored: bool) -> None:
 
 
 parts = st.lists(
-    st.sampled_from([*(str(case.values[0])[:80] for case in (*STAYS, *GOES)), *VALUES, "://", "](", "<a ", "=", '"', ")", " ", ":", "]", "/", "x", "王", "<PER", "SON_1>"]),
+    st.sampled_from(
+        [
+            *(str(case.values[0])[:80] for case in (*STAYS, *GOES)),
+            *VALUES,
+            "://",
+            "](",
+            "<a ",
+            "=",
+            '"',
+            ")",
+            " ",
+            ":",
+            "]",
+            "/",
+            "x",
+            "王",
+            "<PER",
+            "SON_1>",
+        ]
+    ),
     max_size=8,
 ).map("".join)
 
@@ -102,7 +131,7 @@ parts = st.lists(
 def test_the_guard_does_not_depend_on_the_cuts(text: str, at: list[int]) -> None:
     edges = [0, *sorted({cut for cut in at if 0 < cut < len(text)}), len(text)]
     one, chars = stream(), stream()
-    said = "".join(one.feed(text[a:b]) for a, b in zip(edges, edges[1:], strict=False)) + one.flush()
+    said = "".join(one.feed(text[a:b]) for a, b in pairwise(edges)) + one.flush()
 
     assert said == stream().whole(text)
     assert "".join(map(chars.feed, text)) + chars.flush() == said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,10 @@ def test_strings_of_the_session_are_replaced_however_the_text_is_cut(text: str, 
     assert not one.held
 
 
-parts = st.lists(st.sampled_from([*STRINGS, "An", "n", "a", " Lee", "1395555", "0001", "<PER", "SON_1>", " ", "王", "x"]), max_size=10)
+parts = st.lists(
+    st.sampled_from([*STRINGS, "An", "n", "a", " Lee", "1395555", "0001", "<PER", "SON_1>", " ", "王", "x"]),
+    max_size=10,
+)
 
 
 @given(parts, st.lists(st.integers(0, 60), max_size=8))
@@ -58,7 +62,7 @@ def test_the_joined_output_does_not_depend_on_the_cuts(words: list[str], at: lis
     text = "".join(words)
     edges = [0, *sorted({cut for cut in at if 0 < cut < len(text)}), len(text)]
     one, pieces = stream(), stream()
-    said = "".join(one.feed(text[a:b]) for a, b in zip(edges, edges[1:], strict=False)) + one.flush()
+    said = "".join(one.feed(text[a:b]) for a, b in pairwise(edges)) + one.flush()
 
     assert said == stream().whole(text)
     assert "".join(map(pieces.feed, words)) + pieces.flush() == said
@@ -66,7 +70,9 @@ def test_the_joined_output_does_not_depend_on_the_cuts(words: list[str], at: lis
 
 HEAD = 'category: Mine\nversion: "1"\nabout: {en: Mine, zh: 我的}\nrules:\n'
 PHONE = "  - {id: phone, entity: PHONE_NUMBER, pattern: '1[3-9]\\d{9}', hits: ['13800138000'], misses: ['1'], request: REQUEST}\n"
-NAME = "  - {id: name, entity: PERSON, pattern: '王芳|李雷', not_beside: none, hits: [王芳], misses: [x], answer: keep}\n"
+NAME = (
+    "  - {id: name, entity: PERSON, pattern: '王芳|李雷', not_beside: none, hits: [王芳], misses: [x], answer: keep}\n"
+)
 
 
 @pytest.fixture
@@ -111,9 +117,13 @@ def plain(tmp_path: Path) -> Path:
     ("answers", "said"),
     [
         pytest.param(Answers(), "王芳 13800138000 <PHONE_NUMBER> 13800138000", id="own values are kept"),
-        pytest.param(Answers(own="redact"), "<PERSON> <PHONE_NUMBER> <PHONE_NUMBER> 13800138000", id="own values are redacted"),
+        pytest.param(
+            Answers(own="redact"), "<PERSON> <PHONE_NUMBER> <PHONE_NUMBER> 13800138000", id="own values are redacted"
+        ),
         pytest.param(Answers(redact=False), "王芳 13800138000 13900139000 13800138000", id="nothing is redacted"),
-        pytest.param(Answers(redact=False, own="redact"), "<PERSON> <PHONE_NUMBER> 13900139000 13800138000", id="only own"),
+        pytest.param(
+            Answers(redact=False, own="redact"), "<PERSON> <PHONE_NUMBER> 13900139000 13800138000", id="only own"
+        ),
     ],
 )
 def test_the_policy_says_what_becomes_of_an_answer(plain: Path, answers: Answers, said: str) -> None:

@@ -167,6 +167,18 @@ def test_the_six_packages_that_the_project_is_built_around_are_plain_dependencie
 
 def test_public_names_are_exactly_all() -> None:
     public = {name for name in vars(masking) if not name.startswith("_")}
-    modules = {"cli", "core", "decorator", "echo", "files", "httpx", "httpx2", "masker", "models", "presidio"}
+    modules = {
+        "cli",
+        "clients",
+        "core",
+        "decorator",
+        "echo",
+        "files",
+        "httpx",
+        "httpx2",
+        "masker",
+        "models",
+        "presidio",
+    }
 
     assert sorted(public - modules) == sorted(masking.__all__)

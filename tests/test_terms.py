@@ -36,6 +36,7 @@ def fallback(terms: Terms) -> Terms:
         pytest.param(
             ["某某科技", "科技"], "alnum", "在某某科技与科技园", ["某某科技", "科技"], id="Chinese needs no blanks"
         ),
+        pytest.param(["a", "a1"], "none", "a", ["a"], id="at the end of the text"),
         pytest.param(["x", "xyz"], "none", "xyxyz", ["x", "xyz"], id="a shorter one before a longer"),
         pytest.param(["[a]", "^"], "none", "[a]^", ["[a]", "^"], id="signs are themselves"),
         pytest.param(["ｗ３"], "none", "W3 w3", ["w3"], id="a full-width term, case counts"),

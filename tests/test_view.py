@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from masking import Masker
 from masking.core.view import View
 
 
@@ -164,3 +165,18 @@ def test_utf8_offsets_map_back_to_characters_in_any_order(text: str) -> None:
 
     for byte, number in [*expected, *reversed(expected)]:
         assert view.character(byte) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        pytest.param("电话一三八零零一三八零零零。", "电话<PHONE_NUMBER_1>。", id="Chinese numerals"),
+        pytest.param("电话一三八 〇〇幺三 八〇〇〇。", "电话<PHONE_NUMBER_1>。", id="as it is dictated"),
+        pytest.param("①③⑧⓪⓪①③⑧⓪⓪⓪", "<PHONE_NUMBER_1>", id="circled digits"),
+        pytest.param("①13800138000", "①<PHONE_NUMBER_1>", id="behind the number of a list item"),
+        pytest.param("😀1\u200b3800\u0336138000😀", "😀<PHONE_NUMBER_1>😀", id="hidden characters between emoji"),
+        pytest.param("二〇二六年，一二三四，第七八九条", "二〇二六年，一二三四，第七八九条", id="prose stays"),
+    ],
+)
+def test_values_in_disguise_are_masked_whole_and_nothing_beside_them(patterns: Masker, text: str, masked: str) -> None:
+    assert patterns.mask(text).text == masked

@@ -6,8 +6,8 @@ the set of positions that the text so far may have reached, grouped by where the
 oldest group says how much must wait.
 
 The automaton only ever errs on the side of waiting: it takes a long counted repeat for an unlimited one, and looks at
-one neighbour where a boundary looks at two. What matched is decided by the patterns themselves, in `masking.core.redact`.
-States are made as texts need them and kept, by character and by piece of text, because models write few distinct pieces.
+one neighbour where a boundary looks at two. What matched is decided by the patterns themselves (`masking.core.redact`).
+States are made as texts need them and kept, by character and by piece of text: models write few distinct pieces.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One character on: the next state, which groups live on (-1 is one that begins here), which patterns may have matched."""
+    """One character on: the next state, which groups live on (-1 begins here), which patterns may have matched."""
 
     state: State
     kept: tuple[int, ...]

@@ -1,7 +1,7 @@
 """Characters that are written as escapes: `%40`, `&#64;`, `&#x40;` and `\\u0040` for `@`.
 
-Percent-encoding: RFC 3986 section 2.1. Character references: HTML, section 13.5. JSON: RFC 8259 section 7. Only printable
-ASCII is read: it is what patterns name, and what values are hidden by. Escaped once, not twice.
+Percent-encoding: RFC 3986 section 2.1. Character references: HTML, section 13.5. JSON: RFC 8259 section 7. Only
+printable ASCII is read: it is what patterns name, and what values are hidden by. Escaped once, not twice.
 """
 
 from __future__ import annotations

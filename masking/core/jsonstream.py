@@ -159,7 +159,7 @@ def _escape(text: str, at: int, *, last: bool) -> tuple[str, int] | None:
         rest = text[at + 6 : at + 12]
         if _may_be_low(rest):
             if len(rest) == 6:
-                low = int(rest[2:], 16)
+                low = int(rest.removeprefix("\\u"), 16)
                 return chr(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)), at + 12
             if not last:
                 return None

@@ -6,7 +6,7 @@ picture would send the restored value to whoever runs that host. So placeholders
     closed       `:` or `]`            maybe an address, maybe a link target
     maybe        `//` or `(`           open; anything else: closed
     closed       `<` and a letter      maybe a tag; open once an attribute's value has begun
-    open         what ends it          closed: a blank, a quote or a bracket for an address, `)` for a target, `>` for a tag
+    open         what ends it          closed: a blank, quote or bracket for an address, `)` for a target, `>` for a tag
 
 Targets that no client fetches by itself (`mailto:`, `tel:`) and hosts that a policy allows do not count.
 """

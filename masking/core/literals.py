@@ -1,7 +1,7 @@
 """Plain strings in an answer that stand for something else: surrogates for their values, own values for a mark.
 
-A string counts where no ASCII letter or digit is joined to an ASCII letter or digit at its edge, so `Ann` does not count
-in `Anna`; of several that begin at one place the longest counts.
+A string counts where no ASCII letter or digit is joined to an ASCII letter or digit at its edge, so `Ann` does not
+count in `Anna`; of several that begin at one place the longest counts.
 """
 
 from __future__ import annotations

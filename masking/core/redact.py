@@ -24,8 +24,8 @@ from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
 from masking.core.finding import Finding, resolve
 from masking.core.pattern import Accept, Gate, Pattern
 from masking.core.rule import Category, PatternSource, Rule
-from masking.core.terms import normal
 from masking.core.streamview import StreamView
+from masking.core.terms import normal
 
 __all__ = ["Edit", "Plan", "Redactor", "mark"]
 
@@ -156,8 +156,9 @@ def _looks(rule: Rule, order: int) -> Iterator[_Look]:
 class Redactor:
     """One lane's reader: `take` text as it comes, and it says what became of it, in order.
 
-    `held` is what waits, `read` how much of it the automaton has read (not an escape that is not whole), `state` and `starts` where the automaton is and where in `held` its groups began, `touched`
-    the patterns that may have matched in `held`, `trail` what was said last.
+    `held` is what waits, `read` how much of it the automaton has read (not an escape that is not whole), `state` and
+    `starts` where the automaton is and where in `held` its groups began, `touched` the patterns that may have matched
+    in `held`, `trail` what was said last.
     """
 
     __slots__ = ("_plan", "held", "own", "read", "starts", "state", "touched", "trail")

@@ -107,5 +107,6 @@ class _FirstCharacters:
         for match in self._first.finditer(text):
             start = match.start()
             for length in self._lengths[match.group()]:
-                if text[start : start + length] in self._words:
-                    yield start, start + length
+                end = start + length
+                if end <= len(text) and text[start:end] in self._words:
+                    yield start, end
