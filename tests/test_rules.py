@@ -55,7 +55,7 @@ def test_userinfo_covers_what_it_promises() -> None:
     entities = {rule.entity for rule in read_category("UserInfo").rules}
     promised = {
         "PERSON", "PHONE_NUMBER", "ID_CARD", "EMAIL_ADDRESS", "BANK_CARD", "ADDRESS", "PASSPORT", "LICENSE_PLATE",
-        "WECHAT_ID", "QQ_ID", "US_SSN", "IBAN", "IP_ADDRESS", "DATE_OF_BIRTH",
+        "WECHAT_ID", "QQ_NUMBER", "US_SSN", "IBAN", "IP_ADDRESS", "DATE_OF_BIRTH",
     }  # fmt: skip
 
     assert promised <= entities

@@ -233,3 +233,33 @@ def test_no_repr_error_or_log_shows_a_value(small: Masker, caplog: pytest.LogCap
 
     assert len(told) == 8
     assert not [text for text in told if secret in text]
+
+
+def test_a_value_that_one_turn_tells_is_found_in_the_next(small: Masker) -> None:
+    """`§…§` is found by its signs; the next turn writes the value without them, and spaced."""
+    with small.session() as session:
+        session.mask("mail li.lei@example.com or 13800138000")
+
+        assert "138 0013 8000" not in session.mask("yes, 138 0013 8000")
+        assert session.restore(session.mask("yes, 138 0013 8000")) == "yes, 138 0013 8000"
+    with small.session() as other:
+        assert other.mask("yes, 138 0013 8000") == "yes, 138 0013 8000", "known from the conversation, not by its shape"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("?m=ann%40example.com&x=1", id="percent-encoded"),
+        pytest.param("ann&#64;example.com", id="a character reference"),
+        pytest.param("ann\\u0040example.com", id="a JSON escape"),
+        pytest.param("１３%38００138000", id="full-width and escaped"),
+    ],
+)
+def test_escaped_values_are_masked_as_they_are_written(small: Masker, text: str) -> None:
+    with small.session() as session:
+        masked = session.mask(text)
+
+        assert "ann" not in masked
+        assert "1380" not in masked
+        assert masked.count("_1>") == 1
+        assert session.restore(masked) == text

@@ -92,7 +92,7 @@ DOCUMENTATION = [ipaddress.ip_network(one) for one in ("192.0.2.0/24", "198.51.1
         pytest.param("UK_NINO", "AB 12 34 56 C", lambda t: t[:2] == "QQ" and not check("uk.nino")(t), id="NINO"),
         pytest.param("UK_NHS", "943 476 5919", lambda t: t.startswith("999 "), id="NHS"),
         pytest.param("HK_ID", "A123456(3)", lambda t: not check("hk.id")(t), id="Hong Kong"),
-        pytest.param("TW_ID", "A123456789", lambda t: not check("tw.id")(t), id="Taiwan"),
+        pytest.param("TWID", "A123456789", lambda t: not check("tw.id")(t), id="Taiwan"),
         pytest.param("IT_FISCAL_CODE", "RSSMRA85T10A562S", lambda t: not codicefiscale.is_valid(t), id="Italy"),
         pytest.param("ES_NIF", "12345678Z", lambda t: not nif.is_valid(t), id="Spain"),
         pytest.param("PL_PESEL", "44051401359", lambda t: not pesel.is_valid(t), id="Poland"),
@@ -129,7 +129,7 @@ DOCUMENTATION = [ipaddress.ip_network(one) for one in ("192.0.2.0/24", "198.51.1
         pytest.param("ALIPAY_ID", "a@b.cn", lambda t: "@example." in t, id="Alipay by mail"),
         pytest.param("ALIPAY_ID", "13800138000", lambda t: not is_valid_number(t, "CN"), id="Alipay by telephone"),
         pytest.param("DEVICE_ID", "8f14e45f-ceea-467e", lambda t: re.fullmatch("[0-9a-f-]{18}", t), id="hex stays hex"),
-        pytest.param("QQ_ID", "123456", lambda t: t[0] == "0", id="QQ"),
+        pytest.param("QQ_NUMBER", "123456", lambda t: t[0] == "0", id="QQ"),
         pytest.param("PERSON", "王伟", lambda t: len(t) == 4, id="Chinese name"),
         pytest.param("ADDRESS", "10 Downing Street, London SW1A 2AA", lambda t: " ZZ99 " in t, id="UK postcode"),
         pytest.param("ADDRESS", "1 Main St, Springfield 62704", lambda t: int(t[-5:]) < 501, id="ZIP code"),
@@ -318,7 +318,7 @@ def test_the_page_names_every_entity_that_has_fakes_of_its_own() -> None:
     table = PAGE.read_text("utf-8").partition("## surrogate")[2].partition("\n## ")[0]
     named = set(re.findall(r"`([A-Z][A-Z_]+)`", table))
 
-    assert set(_MAKERS) - named <= {"IBAN_CODE", "DRIVER_LICENSE", "QQ_ID"}
+    assert set(_MAKERS) - named <= {"IBAN_CODE", "DRIVER_LICENSE", "QQ_NUMBER"}
     assert named - set(_MAKERS) == set()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from masking.core.escapes import view_of
 from masking.core.finding import Finding
 from masking.core.pattern import BOUNDARIES, Pattern
 from masking.core.rule import ModelSource, PatternSource, PresidioSource, Rule, SpacySource, TermSource
@@ -56,7 +57,7 @@ def explain(scanner: Scanner, text: str) -> list[Reason]:
 
     Raises what the scanner's detectors raise.
     """
-    view = View(text)
+    view = view_of(text)
     found = scanner.scan(text)
     reasons: list[Reason] = []
     matched: list[tuple[Finding, int, str]] = []

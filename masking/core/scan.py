@@ -16,6 +16,7 @@ from secrets import token_bytes
 from threading import Lock
 
 from masking.core.entity import Entity
+from masking.core.escapes import view_of
 from masking.core.finding import Finding, resolve
 from masking.core.pattern import Gate, Pattern
 from masking.core.repeat import Values
@@ -105,10 +106,14 @@ class Scanner:
                 cached = self._scanned(text)
                 self._known.put(key, cached)
             found = list(cached)
-        return self._with_mentions(View(text), found, known) if known else found
+        return self.mentioned(text, found, known) if known else found
+
+    def mentioned(self, text: str, found: list[Finding], known: Values) -> list[Finding]:
+        """What `scan` found in `text`, and where else in it `known` values are mentioned."""
+        return self._with_mentions(view_of(text), found, known)
 
     def _scanned(self, text: str) -> list[Finding]:
-        view = View(text)
+        view = view_of(text)
         found = resolve(self._candidates(view), text)
         if not found:
             return found

@@ -20,6 +20,7 @@ from masking.core.links import Links
 from masking.core.literals import Literals, LiteralStream
 from masking.core.placeholder import Grammar, canonical
 from masking.core.redact import Plan, mark
+from masking.core.repeat import Values
 from masking.core.rule import OperatorSpec
 from masking.core.scan import Scanner
 from masking.core.stream import RedactingStream, Stream, StreamedText, astreamed, forms, streamed
@@ -80,6 +81,7 @@ class Session:
         self._key = key
         self._secret = key or token_bytes(32)
         self._fakes: dict[str, str] = {}
+        self._found = Values()
         self._strings = Literals()
         self._grammar = grammar
         self._operators = operators  # by rule id; a rule without one gets a placeholder
@@ -106,6 +108,7 @@ class Session:
         self._values.clear()
         self._counts.clear()
         self._fakes.clear()
+        self._found = Values()
         self._strings.clear()
 
     def mask(self, text: str) -> str:
@@ -121,15 +124,22 @@ class Session:
             raise TypeError(f"only str can be masked, not {type(text).__name__}; decode bytes first")
         if self._closed:
             raise UnmaskableError("this session is closed; open a new one with masker.session()")
-        findings = self._scanner.scan(text)
+        findings: Sequence[Finding] = self._scanner.scan(text)
+        with self._lock:
+            if self._found:
+                # A name that one turn tells is found in the next, in whatever sentence; never the other way round, so
+                # that a conversation which is sent again is masked as it was.
+                findings = self._scanner.mentioned(text, list(findings), self._found)
         literals = self._literals(text)
         if literals:
             found = [(finding, 1) for finding in findings]
-            findings = resolve([*((literal, 0) for literal in literals), *found])
+            findings = resolve([*((literal, 0) for literal in literals), *found], text)
         if not findings:
             return Masked(text, ())
         if self._plan is not None:
             findings = _beside(text, findings, self._plan())
+        with self._lock:
+            self._found.add(text, [finding for finding in findings if finding.entity != LITERAL])
         pieces: list[str] = []
         at = 0
         for finding in findings:
