@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from os import environ
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from masking.core.answers import Answers
 from masking.core.entity import Entity
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Masker", "detector"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C")
 
 _LEAST_KEY = 16  # bytes
 _SESSION = ("placeholder", "surrogate")
@@ -128,6 +129,18 @@ class Masker:
             return wrapped(function, self.session, self.descriptors, session=session, opaque=opaque)
 
         return wrap if function is None else wrap(function)
+
+    def wrap_client(self, client: C, /, *, session: Session | None = None, opaque: Iterable[str] = ()) -> C:
+        """A stand-in for an SDK's client, class or module, whose calls are masked and whose answers are restored.
+
+        For SDKs that `client` does not reach: dashscope, Alibaba Cloud's Tea clients. It follows attributes, but is no
+        instance of the client's class; see `masking.decorator.proxy`. Each call has a session of its own unless
+        `session` is given. `opaque` names parameters, and fields of Tea models, that are handed over untouched. Calls
+        raise UnmaskableError when an argument cannot be made safe.
+        """
+        from masking.decorator.proxy import proxy
+
+        return cast("C", proxy(client, self.session, self.descriptors, session=session, opaque=opaque))
 
     def client(self, **options: Any) -> httpx.Client:
         """An `httpx.Client` whose requests are masked and whose answers are restored; options as httpx has them.

@@ -288,6 +288,11 @@ def test_a_text_without_its_forms_holds_nothing_that_any_session_restores(text: 
     assert one.feed(kept) + one.flush() == kept
 
 
+@given(answers)
+def test_the_quick_look_never_hides_a_form(text: str) -> None:
+    assert GRAMMAR.possible_in(text) or not list(forms(GRAMMAR, text))
+
+
 @pytest.mark.parametrize(("text", "_"), FORMS)
 def test_every_form_counts_as_typed_by_the_user_when_he_types_it(text: str, _: str) -> None:
     restored = whole(text)

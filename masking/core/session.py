@@ -287,7 +287,7 @@ class Session:
 
     def _literals(self, text: str) -> Sequence[Finding]:
         """Text that a model's answer could not be told from one of our placeholders by."""
-        if self._grammar.anywhere.search(text) is None:
+        if not self._grammar.possible_in(text):
             return ()
         return [Finding(start, end, LITERAL, 1.0, "literal", True) for start, end in forms(self._grammar, text)]
 

@@ -1,12 +1,12 @@
 """`@masker.wrap`: a function that calls a model, with its arguments masked and its answer restored.
 
-Arguments: every string is masked, inside lists, dicts, dataclasses and pydantic objects too, in copies; the caller's
+Arguments: every string is masked, inside lists, dicts, dataclasses, pydantic objects and Tea models too, in copies; the caller's
 own objects stay as they are. Numbers that the category finds become strings. Other numbers, booleans, None, dates,
 functions and the parameters `self`, `cls`, `model`, `api_key`, `app_id` and `base_url` pass. Anything else cannot be
 looked into and is refused, unless `opaque` names its parameter.
 
-Answers: strings, dicts, lists, dataclasses and pydantic objects (as the openai and dashscope SDKs reply with) come back
-restored; iterators and async iterators of them are restored as they flow, keep their attributes, and close what they
+Answers: strings, dicts, lists, dataclasses, pydantic objects and Tea models (as the openai, dashscope and Alibaba Cloud
+SDKs reply with) come back restored; iterators and async iterators of them are restored as they flow, keep their attributes, and close what they
 read from. Anything else is returned as it is. Exceptions pass unchanged.
 """
 
@@ -23,7 +23,7 @@ from masking.core.session import Session
 from masking.decorator.answer import Answer, Events, aflow, flow
 from masking.decorator.arguments import Arguments
 
-__all__ = ["wrapped"]
+__all__ = ["keep", "wrapped"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,16 +35,18 @@ def wrapped(
     *,
     session: Session | None = None,
     opaque: Iterable[str] = (),
+    other: Callable[[Any, Session], Any] | None = None,
 ) -> F:
     """`function` between masking and restoring; each call in a session of its own, unless `session` is given.
 
-    `shapes` are the descriptors whose shapes arguments and answers are recognised by. Raises ConfigurationError when
-    `opaque` names a parameter that `function` does not have; calls raise UnmaskableError.
+    `shapes` are the descriptors whose shapes arguments and answers are recognised by. `other` takes an answer that is
+    neither text nor data nor a stream, and its session; otherwise such an answer is handed on as it is, and `opaque` must
+    name parameters that `function` has: ConfigurationError. Calls raise UnmaskableError.
     """
-    arguments = Arguments(function, frozenset(opaque), shapes)
+    arguments = Arguments(function, frozenset(opaque), shapes, strict=other is None)
     # The session of a call; one that was given outlives it.
     opened = new_session if session is None else lambda: session
-    finished = Session.close if session is None else _keep
+    finished = Session.close if session is None else keep
 
     called: Any = function  # so that the checks below do not narrow what the caller sees
     if inspect.isasyncgenfunction(called):
@@ -79,7 +81,7 @@ def wrapped(
             one = opened()
             try:
                 masked, named = arguments.masked(args, kwargs, one)
-                result = Answer(one, shapes, finished).restored(await called(*masked, **named))
+                result = Answer(one, shapes, finished, other).restored(await called(*masked, **named))
             except BaseException:
                 finished(one)
                 raise
@@ -91,7 +93,7 @@ def wrapped(
         one = opened()
         try:
             masked, named = arguments.masked(args, kwargs, one)
-            return Answer(one, shapes, finished).restored(called(*masked, **named))
+            return Answer(one, shapes, finished, other).restored(called(*masked, **named))
         except BaseException:
             finished(one)
             raise
@@ -103,5 +105,5 @@ def _like(made: Any, function: F) -> F:
     return cast("F", functools.update_wrapper(made, function))
 
 
-def _keep(session: Session) -> None:
+def keep(session: Session) -> None:
     """What happens to a session that the caller owns when a call is over."""

@@ -20,7 +20,8 @@ from typing import Any
 from masking.core.descriptor import Descriptors
 from masking.core.lane import GenericLanes, Held, Lanes
 from masking.core.session import Session
-from masking.decorator.copies import Copies, is_data, is_text
+from masking.decorator import tea
+from masking.decorator.copies import Copies, is_data, is_plain, is_text
 
 __all__ = ["Answer", "Events", "aflow", "flow"]
 
@@ -28,10 +29,21 @@ __all__ = ["Answer", "Events", "aflow", "flow"]
 class Answer:
     """What becomes of a function's result; ends the session when nothing more can come."""
 
-    def __init__(self, session: Session, shapes: Descriptors, finished: Callable[[Session], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        shapes: Descriptors,
+        finished: Callable[[Session], None],
+        other: Callable[[Any, Session], Any] | None = None,
+        attribute: Callable[[Any], Any] | None = None,
+    ) -> None:
+        """`other` takes what is neither text nor data nor a stream, with the session; `attribute` an attribute of a
+        stream, which otherwise is handed out as it is."""
         self._session = session
         self._shapes = shapes
         self._finished = finished
+        self._other = other
+        self._attribute = attribute or _same
 
     def restored(self, result: Any) -> Any:
         """The result restored, or a stand-in that restores it as it comes."""
@@ -41,9 +53,11 @@ class Answer:
             events = Events(self._session, self._shapes)
             finished = functools.partial(self._finished, self._session)
             if hasattr(result, "__anext__"):
-                return _AsyncStream(result, aflow(result, events), finished)
+                return _AsyncStream(result, aflow(result, events), finished, self._attribute)
             if hasattr(result, "__next__"):
-                return _SyncStream(result, flow(result, events), finished)
+                return _SyncStream(result, flow(result, events), finished, self._attribute)
+            if self._other is not None and not is_plain(result):
+                return self._other(result, self._session)
         try:
             return _whole(result, self._session, self._shapes)
         finally:
@@ -57,12 +71,21 @@ class Answer:
             raise
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
 def _whole(result: Any, session: Session, shapes: Descriptors) -> Any:
     """A whole answer restored, in a copy."""
     if is_text(result):
         return session.restore(result)
     if not is_data(result):
         return result
+    if tea.is_model(result):
+        doc, changed = shapes.replies.restore(
+            tea.document(result), session.restore, lambda text: session.restore(text, json=True)
+        )
+        return tea.rebuilt(result, doc) if changed else result
     copies = Copies("", session.restore)
     made = copies.of(result)
     restored, _ = shapes.replies.restore(made, session.restore, lambda text: session.restore(text, json=True))
@@ -123,6 +146,8 @@ class Events:
         doc = list(item) if isinstance(item, tuple) else item
         if not is_data(doc):
             return [*self._said(), item]
+        if tea.is_model(item):
+            doc = tea.document(item)
         return [*self._said(), *self._lanes_of(doc, item)]
 
     def close(self) -> list[Any]:
@@ -168,6 +193,8 @@ class Events:
 
 def _rebuilt(held: Held[Any]) -> Any:
     item = held.event
+    if held.changed and tea.is_model(item):
+        return tea.rebuilt(item, held.doc)
     if not isinstance(item, tuple) or not held.changed:
         return item
     return type(item)._make(held.doc) if hasattr(item, "_make") else type(item)(held.doc)
@@ -176,10 +203,17 @@ def _rebuilt(held: Held[Any]) -> Any:
 class _SyncStream:
     """The stand-in of a stream: its events restored, its other attributes its own."""
 
-    def __init__(self, source: Any, flow: Generator[Any, None, None], finished: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        source: Any,
+        flow: Generator[Any, None, None],
+        finished: Callable[[], None],
+        attribute: Callable[[Any], Any],
+    ) -> None:
         self._source = source
         self._flow = flow
         self._finished = finished
+        self._attribute = attribute
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -204,16 +238,23 @@ class _SyncStream:
         self._finished()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
+        return self._attribute(getattr(self._source, name))
 
 
 class _AsyncStream:
     """As `_SyncStream`, asynchronously."""
 
-    def __init__(self, source: Any, flow: AsyncGenerator[Any, None], finished: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        source: Any,
+        flow: AsyncGenerator[Any, None],
+        finished: Callable[[], None],
+        attribute: Callable[[Any], Any],
+    ) -> None:
         self._source = source
         self._flow = flow
         self._finished = finished
+        self._attribute = attribute
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
@@ -240,4 +281,4 @@ class _AsyncStream:
     aclose = close
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
+        return self._attribute(getattr(self._source, name))

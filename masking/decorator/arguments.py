@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from masking.core.document import Document
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.path import fields
 from masking.core.session import Session
+from masking.decorator import tea
 from masking.decorator.copies import Copies
 
 __all__ = ["Arguments"]
@@ -21,7 +23,10 @@ _NOT_TEXT = frozenset({"self", "cls", "model", "api_key", "app_id", "base_url"})
 class Arguments:
     """How the arguments of one function are masked."""
 
-    def __init__(self, function: Callable[..., Any], opaque: frozenset[str], shapes: Descriptors) -> None:
+    def __init__(
+        self, function: Callable[..., Any], opaque: frozenset[str], shapes: Descriptors, *, strict: bool = True
+    ) -> None:
+        """With `strict`, `opaque` must name parameters of `function`. It also names fields of Tea models."""
         self._name = getattr(function, "__qualname__", type(function).__name__)
         self._opaque = opaque | _NOT_TEXT
         chat = shapes.named("openai.chat")
@@ -30,7 +35,8 @@ class Arguments:
             self._signature: inspect.Signature | None = inspect.signature(function)
         except (TypeError, ValueError):  # some callables written in C have none
             self._signature = None
-        self._check(opaque)
+        if strict:
+            self._check(opaque)
 
     def _check(self, opaque: frozenset[str]) -> None:
         if self._signature is None:
@@ -75,11 +81,25 @@ class Arguments:
         where = f"{self._name}(), argument {name}"
         copies = Copies(where, session.mask)
         try:
+            if tea.is_model(value):  # the request itself: its fields are what parameters are elsewhere
+                return self._model(value, copies, session)
             box = {_key(name, value): copies.of(value)}
             self._document.mask(box, session.mask)
         except UnmaskableError as error:
             raise UnmaskableError(error.what, where=where) from None
         return copies.finished(next(iter(box.values())))
+
+    def _model(self, model: Any, copies: Copies, session: Session) -> Any:
+        kept = {name: value for name, value in vars(model).items() if name in self._opaque}
+        bare = copy.copy(model)
+        for name in kept:
+            setattr(bare, name, None)
+        made = copies.of(bare)
+        self._document.mask(made, session.mask)
+        made = copies.finished(made)
+        for name, value in kept.items():
+            setattr(made, name, value)
+        return made
 
 
 def _key(name: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Copies of lists, dicts, dataclasses and pydantic objects, in which every string can be replaced."""
+"""Copies of lists, dicts, dataclasses, pydantic objects and Tea models, in which every string can be replaced."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from typing import Any
 
 from masking.core.errors import UnmaskableError
 from masking.core.path import fields
+from masking.decorator import tea
 
-__all__ = ["Copies", "is_data", "is_text"]
+__all__ = ["Copies", "is_data", "is_data_class", "is_plain", "is_text"]
 
 _COLLECTIONS = (list, tuple, set, frozenset, dict)
 _PLAIN = (
@@ -38,10 +39,27 @@ def is_text(node: object) -> bool:
     return isinstance(node, str) and not isinstance(node, enum.Enum)
 
 
+def is_plain(node: object) -> bool:
+    """Whether `node` passes as it is: a number, a date, a name, a module, a function."""
+    return isinstance(node, _PLAIN) or callable(node)
+
+
 def is_data(node: object) -> bool:
-    """Whether `node` is a collection, a dataclass or a pydantic object (known without importing pydantic)."""
+    """Whether `node` is a collection, a dataclass, a pydantic object or a Tea model (known without importing them)."""
     kind = type(node)
-    return isinstance(node, _COLLECTIONS) or hasattr(kind, "__pydantic_fields__") or dataclasses.is_dataclass(kind)
+    return (
+        isinstance(node, _COLLECTIONS)
+        or hasattr(kind, "__pydantic_fields__")
+        or dataclasses.is_dataclass(kind)
+        or tea.is_model(node)
+    )
+
+
+def is_data_class(kind: type) -> bool:
+    """Whether the objects of `kind` are data, or members of an enumeration."""
+    known = (*_COLLECTIONS, enum.Enum)
+    models = hasattr(kind, "to_map") and hasattr(kind, "from_map")
+    return models or issubclass(kind, known) or hasattr(kind, "__pydantic_fields__") or dataclasses.is_dataclass(kind)
 
 
 class Copies:
@@ -59,7 +77,7 @@ class Copies:
         """A copy of `node`."""
         if is_text(node):
             return str(node)
-        if isinstance(node, _PLAIN) or callable(node):
+        if is_plain(node):
             return node
         if isinstance(node, list):
             return [self.of(item) for item in node]
