@@ -128,11 +128,12 @@ class Automaton:
     def __init__(self, patterns: Sequence[tuple[str, str, str]]) -> None:
         self.owner: list[int] = []
         self.widths: list[int] = []
-        self._takes: list[Any] = []
+        self._tests: dict[tuple[str, int], tuple[Any, set[int]]] = {}
+        self._takers: dict[str, frozenset[int]] = {}
         self._follow: list[set[int]] = []
-        self._valued: list[bool] = []
+        self._valued: set[int] = set()
         self._accepting: set[int] = set()
-        self._begin: list[tuple[set[int], str]] = []
+        self._begin: dict[str, set[int]] = {}
         self._known: dict[tuple[tuple[Group, ...], Group, int], State] = {}
         self._starts: dict[tuple[str, int, bool], tuple[Group, Group]] = {}
         self._views: dict[str, str] = {}
@@ -150,21 +151,26 @@ class Automaton:
         value = tree.state.groupdict.get("value")
         whole = self._sequence(list(tree), tree.state.flags, number, valued=value is None, value=value)
         self._accepting |= whole.last
-        self._begin.append((whole.first, before))
+        self._begin.setdefault(before, set()).update(whole.first)
         if after in ("number", "decimal"):
             # The boundary looks at two characters: after the first of them it is still open.
-            look = self._position(
-                number, lambda character: character in (".,-" if after == "number" else "."), valued=True
-            )
+            signs = ".,-" if after == "number" else "."
+            look = self._position(number, (op.IN, [(op.LITERAL, ord(sign)) for sign in signs]), 0, valued=True)
             for position in whole.last:
                 self._follow[position].add(look)
 
-    def _position(self, number: int, takes: Any, *, valued: bool) -> int:
+    def _position(self, number: int, item: Any, flags: int, *, valued: bool) -> int:
+        """A new position, for a character that `item` takes; equal items share one test."""
+        position = len(self.owner)
         self.owner.append(number)
-        self._takes.append(takes)
         self._follow.append(set())
-        self._valued.append(valued)
-        return len(self.owner) - 1
+        if valued:
+            self._valued.add(position)
+        key = (repr(item), flags & re.IGNORECASE)
+        if key not in self._tests:
+            self._tests[key] = (_test(item, flags), set())
+        self._tests[key][1].add(position)
+        return position
 
     def _join(self, left: _Positions, right: _Positions) -> _Positions:
         for position in left.last:
@@ -198,7 +204,7 @@ class Automaton:
         if code in (op.MAX_REPEAT, op.MIN_REPEAT):
             least, most, inner = argument
             return self._repeat(int(least), int(most), list(inner), flags, number, valued=valued, value=value)
-        position = self._position(number, _test(item, flags), valued=valued)
+        position = self._position(number, item, flags, valued=valued)
         return _Positions(False, {position}, {position})
 
     def _repeat(
@@ -233,20 +239,17 @@ class Automaton:
         """The positions that `character` reaches as the first of a match: held, and not held."""
         known = self._starts.get((character, word, held))
         if known is None:
-            reached = {
-                position
-                for first, before in self._begin
-                if not _forbidden(before, word)
-                for position in first
-                if self._takes[position](character)
-            }
-            known = self._split(reached, held)
+            first: set[int] = set()
+            for before, positions in self._begin.items():
+                if not _forbidden(before, word):
+                    first |= positions
+            known = self._split(first & self._taking(character), held)
             if len(self._starts) < _MOST_STEPS * 8:
                 self._starts[character, word, held] = known
         return known
 
     def _split(self, reached: set[int], held: bool) -> tuple[Group, Group]:
-        now = frozenset(position for position in reached if held and self._valued[position])
+        now = frozenset(reached & self._valued) if held else frozenset()
         return now, frozenset(reached) - now
 
     def step(self, state: State, original: str) -> _Step:
@@ -304,8 +307,18 @@ class Automaton:
         return _Step(self._state(tuple(groups), frozenset(rest), _word(character)), tuple(kept), touched)
 
     def _reached(self, group: Group, character: str) -> set[int]:
-        takes = self._takes
-        return {after for position in group for after in self._follow[position] if takes[after](character)}
+        if not group:
+            return set()
+        return set().union(*[self._follow[position] for position in group]) & self._taking(character)
+
+    def _taking(self, character: str) -> frozenset[int]:
+        """The positions that take `character`."""
+        known = self._takers.get(character)
+        if known is None:
+            known = frozenset().union(*[positions for test, positions in self._tests.values() if test(character)])
+            if len(self._takers) < _MOST_STEPS:
+                self._takers[character] = known
+        return known
 
     def move(self, state: State, piece: str) -> Move:
         """One piece on."""

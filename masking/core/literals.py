@@ -6,12 +6,16 @@ count in `Anna`; of several that begin at one place the longest counts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from masking.core.redact import Edit
 from masking.core.stream import Stream
 
 __all__ = ["LiteralStream", "Literals"]
+
+_MARK = re.compile(r"<[A-Z_]+>")
+"""What stands for an own value that a policy redacts: it may stand in a link, a value may not."""
 
 
 class Literals:
@@ -119,8 +123,7 @@ class LiteralStream(Stream):
             if instead is None:
                 edits += self._inner.edits(piece)
             else:
-                edits += self._inner.edits("", last=True)
-                edits.append((len(piece), instead))
+                edits += self._inner.beside(piece, instead, guarded=_MARK.fullmatch(instead) is None)
         if last:
             edits += self._inner.edits("", last=True)
         return edits

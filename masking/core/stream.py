@@ -83,15 +83,36 @@ class Stream:
     def whole(self, text: str) -> str:
         """All that there is to say when `text` is all that comes."""
         said = self._said(text, last=True)
-        self._before = ""
+        self._end()
         return said
 
     def edits(self, text: str, *, last: bool = False) -> list[Edit]:
         """As `feed` (and `flush`), told as edits of what was fed: how many characters, and what stands for them."""
-        edits = self._restored(text, last=last)
+        edits = self._edits(text, last=last)
         if last:
-            self._before = ""
+            self._end()
         return edits
+
+    def beside(self, string: str, instead: str, *, guarded: bool) -> list[Edit]:
+        """What waits, and then `string`, which is not read but stands for `instead`; text beside it does not touch.
+
+        With `guarded`, it stands for itself where a placeholder would stay one.
+        """
+        edits = self._edits("", last=True)
+        self._before = ""
+        links = self._links
+        if links is None:
+            return [*edits, (len(string), instead)]
+        kept = guarded and links.guards
+        links.follow(string)
+        self._busy = links.open
+        return [*edits, (len(string), None if kept else instead)]
+
+    def _end(self) -> None:
+        self._before = ""
+        if self._links is not None:
+            self._links.end()
+            self._busy = False
 
     def _said(self, text: str, *, last: bool) -> str:
         waiting = self.waiting + text
@@ -161,8 +182,6 @@ class Stream:
         if links is not None:
             if at > followed:
                 links.read(buffer[followed:at])
-            if last:
-                links.end()
             self._busy = self._busy or links.open
         return edits
 
@@ -267,12 +286,6 @@ class RedactingStream(Stream):
         redactor.remember(before, text)
         self._moves = redactor.state.moves
         return said
-
-    def edits(self, text: str, *, last: bool = False) -> list[Edit]:
-        edits = self._edits(text, last=last)
-        if last:
-            self._before = ""
-        return edits
 
     @property
     def waiting(self) -> str:
