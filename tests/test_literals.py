@@ -143,6 +143,28 @@ def test_hosts_that_the_policy_names_may_get_values(plain: Path) -> None:
         assert session.restore(text) == "https://crm.example.com/13800138000 https://evil.example/<PHONE_NUMBER_1>"
 
 
+def test_a_surrogate_in_a_link_stays_one_unless_the_policy_names_the_host(category: Path) -> None:
+    with Masker(category, answers=Answers(hosts=("crm.example.com",))).session() as session:
+        made = session.mask("13800138000")
+        text = f"![](https://evil.example/?q={made}) https://crm.example.com/{made} [x](tel:{made}) {made}"
+        said = (
+            f"![](https://evil.example/?q={made}) https://crm.example.com/13800138000 [x](tel:13800138000) 13800138000"
+        )
+
+        assert session.restore(text) == said
+        assert "".join(session.stream(list(text))) == said
+
+
+def test_an_own_value_in_a_link_does_not_end_it(plain: Path) -> None:
+    with Masker(plain, answers=Answers(own="redact")).session() as session:
+        session.mask("王芳 13800138000")
+        text = "https://evil.example/13800138000?q=<PHONE_NUMBER_1> <PHONE_NUMBER_1>"
+        said = "https://evil.example/<PHONE_NUMBER>?q=<PHONE_NUMBER_1> 13800138000"
+
+        assert session.restore(text) == said
+        assert "".join(session.stream(list(text))) == said
+
+
 KEY = b"0123456789abcdef"
 
 

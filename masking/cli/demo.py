@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 import orjson
-from rich.columns import Columns
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -29,6 +28,7 @@ TURNS = (
     "Please copy his colleague Emily Carter, phone +1 212-555-0142, emily.carter@example.org, "
     "742 Evergreen Terrace, Springfield, IL 62704.",
 )
+_WIDE = 72  # columns of a terminal that take two panels side by side
 _PAUSE = 0.012  # seconds between tokens on a terminal, so that an eye can follow
 
 
@@ -120,13 +120,16 @@ def _ask(client: Any, messages: list[dict[str, str]]) -> list[str]:
 
 def _show(console: Console, number: int, exchange: _Exchange) -> None:
     console.rule(f"turn {number}")
-    wide = console.width >= 100
-    width = console.width // 2 - 1 if wide else console.width
-    wrote = Panel(_marked(exchange.wrote, exchange.findings), title="you wrote", width=width)
-    left = Panel(_placeholders(exchange.left), title="left the machine", width=width, border_style="green")
-    console.print(Columns([wrote, left]) if wide else wrote)
-    if not wide:
-        console.print(left)
+    wrote = Panel(_marked(exchange.wrote, exchange.findings), title="you wrote")
+    left = Panel(_placeholders(exchange.left), title="left the machine", border_style="green")
+    if console.width < _WIDE:
+        console.print(wrote, left, sep="\n")
+    else:
+        beside = Table.grid(expand=True)
+        beside.add_column(ratio=1)
+        beside.add_column(ratio=1)
+        beside.add_row(wrote, left)
+        console.print(beside)
     console.print("[dim]the model streams, token by token:[/dim]")
     _type(console, exchange.tokens, ("black on cyan", "black on white"))
     console.print("[dim]you read, piece by piece:[/dim]")
@@ -144,14 +147,14 @@ def _type(console: Console, pieces: list[str], styles: tuple[str, str]) -> None:
 
 
 def _marked(text: str, findings: list[Finding]) -> Text:
-    marked = Text(text)
+    marked = Text(text, overflow="fold")
     for finding in findings:
         marked.stylize("bold red", finding.start, finding.end)
     return marked
 
 
 def _placeholders(text: str) -> Text:
-    marked = Text(text)
+    marked = Text(text, overflow="fold")
     marked.highlight_regex(r"<[A-Z_]+_[0-9]+>", "bold green")
     return marked
 
