@@ -23,7 +23,9 @@ class Server(ThreadingHTTPServer):
         self.seen: list[tuple[str, dict[str, str], bytes]] = []
         self.compress = False
         self.answer: Callable[[bytes], echo.Reply] | None = None
-        self.pause: threading.Event | None = None  # waited for after the first chunk
+        self.pause: threading.Event | None = None  # waited for after the first chunk, or the one that pause_after says
+        self.pause_after = 0  # the number of a chunk, from 0; negative: from the end
+        self.ended = threading.Event()  # the last chunk of a stream was sent
         self.cut_after = 0  # chunks, then the connection breaks
         self.gone = threading.Event()  # the client left early
 
@@ -70,8 +72,9 @@ class _Handler(BaseHTTPRequestHandler):
                     return
                 self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
                 self.wfile.flush()
-                if number == 0 and server.pause is not None:
+                if number == server.pause_after % len(chunks) and server.pause is not None:
                     server.pause.wait(10)
+            server.ended.set()
             self.wfile.write(b"0\r\n\r\n")
         except OSError:
             server.gone.set()

@@ -211,19 +211,18 @@ class Redactor:
         return edits
 
     def step(self, text: str) -> str | None:
-        """As `take` where nothing may have matched: what is said as it stands; None where `take` must see."""
+        """As `take` where nothing has to be decided: what is said as it stands; None where `take` must see."""
         waiting = len(self.held)
-        if self.touched or self.read < waiting:
+        if self.read < waiting:
             return None
         move = self._plan.automaton.move(self.state, text)
-        if move.touched:
-            return None
+        touched = self.touched | move.touched
         starts = tuple([self.starts[number] if number >= 0 else waiting - 1 - number for number in move.kept])
         pending = self.held + text
         hold = starts[0] if starts else len(pending)
-        if len(pending) - hold > move.state.bound:
+        if len(pending) - hold > move.state.bound or (touched and hold):
             return None
-        self.state = move.state
+        self.state, self.touched = move.state, touched
         self.read = len(pending) - hold
         if not hold:
             self.held, self.starts = pending, starts

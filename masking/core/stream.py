@@ -284,7 +284,7 @@ class RedactingStream(Stream):
         self._before = text
         self._text, self._starts = redactor.held, redactor.starts
         redactor.remember(before, text)
-        self._moves = redactor.state.moves
+        self._moves = _THINK if redactor.touched else redactor.state.moves
         return said
 
     @property

@@ -1,13 +1,13 @@
 """`@masker.wrap`: a function that calls a model, with its arguments masked and its answer restored.
 
-Arguments: every string is masked, inside lists, dicts, dataclasses, pydantic objects and Tea models too, in copies; the caller's
-own objects stay as they are. Numbers that the category finds become strings. Other numbers, booleans, None, dates,
-functions and the parameters `self`, `cls`, `model`, `api_key`, `app_id` and `base_url` pass. Anything else cannot be
-looked into and is refused, unless `opaque` names its parameter.
+Arguments: every string is masked, inside lists, dicts, dataclasses, pydantic objects and Tea models too, in copies; the
+caller's own objects stay as they are. Numbers that the category finds become strings. Other numbers, booleans, None,
+dates, functions and the parameters `self`, `cls`, `model`, `api_key`, `app_id` and `base_url` pass. Anything else cannot
+be looked into and is refused, unless `opaque` names its parameter.
 
-Answers: strings, dicts, lists, dataclasses, pydantic objects and Tea models (as the openai, dashscope and Alibaba Cloud
-SDKs reply with) come back restored; iterators and async iterators of them are restored as they flow, keep their attributes, and close what they
-read from. Anything else is returned as it is. Exceptions pass unchanged.
+Answers: strings, dicts, lists, dataclasses, pydantic objects and Tea models (as the SDKs of openai, dashscope and Alibaba
+Cloud reply with) come back restored; iterators and async iterators of them are restored as they flow, keep their
+attributes, and close what they read from. Anything else is returned as it is. Exceptions pass unchanged.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def wrapped(
     """`function` between masking and restoring; each call in a session of its own, unless `session` is given.
 
     `shapes` are the descriptors whose shapes arguments and answers are recognised by. `other` takes an answer that is
-    neither text nor data nor a stream, and its session; otherwise such an answer is handed on as it is, and `opaque` must
-    name parameters that `function` has: ConfigurationError. Calls raise UnmaskableError.
+    neither text nor data nor a stream, and its session. Without it such an answer is handed on as it is, and `opaque`
+    must name parameters that `function` has: ConfigurationError. Calls raise UnmaskableError.
     """
     arguments = Arguments(function, frozenset(opaque), shapes, strict=other is None)
     # The session of a call; one that was given outlives it.
