@@ -1,6 +1,7 @@
 """What an answer costs token by token, against a bare loop that joins the same tokens, in the same run.
 
-    python benchmarks/bench_stream.py            a table
+    python benchmarks/bench_stream.py            a table, in about a minute
+    python benchmarks/bench_stream.py --peers    with other packages' streams, where they are installed (peers.py)
     python benchmarks/bench_stream.py --json     one JSON object
 
 Every figure is the median of interleaved rounds, in thread time. Ratios hold from machine to machine, nanoseconds do not.
@@ -18,14 +19,20 @@ import time
 import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from masking import Masker, Session
+from peers import REDACTORS, RESTORERS, Peer
+
+from masking import Answers, Masker, Session
 from masking.core.stream import Stream
+from masking.files import category_names
 
 ROUNDS = 15
+PEER_ROUNDS = 5
 TOKENS = 2_000
+PEER_TOKENS = 600
 
 
 class Floor:
@@ -41,12 +48,18 @@ class Floor:
 def seconds(make: Callable[[], object], tokens: Sequence[str]) -> float:
     """Thread seconds per token to feed and join them."""
     stream: object = make()
-    feed = stream.feed  # type: ignore[attr-defined]
+    run = getattr(stream, "all", None)  # a stream that is a generator
     said: list[str] = []
     collect = said.append
-    begun = time.thread_time_ns()
-    for token in tokens:
-        collect(feed(token))
+    if run is not None:
+        begun = time.thread_time_ns()
+        for piece in run(tokens):
+            collect(piece)
+    else:
+        feed = stream.feed  # type: ignore[attr-defined]
+        begun = time.thread_time_ns()
+        for token in tokens:
+            collect(feed(token))
     "".join(said)
     return (time.thread_time_ns() - begun) / len(tokens) / 1e9
 
@@ -121,83 +134,205 @@ def texts(generator: random.Random) -> dict[str, list[str]]:
 
 
 def loaded(session: Session, entries: int) -> Session:
-    session.load({f"<PHONE_NUMBER_{number}>": f"1{number + 3_000_000_000}" for number in range(1, entries + 1)})
+    session.load(dict(zip(PLACEHOLDERS, VALUES[:entries], strict=False)))
     return session
 
 
-def measure() -> dict[str, object]:
+VALUES = [f"1{number + 3_000_000_000}" for number in range(5_000)]
+PLACEHOLDERS = [f"<PHONE_NUMBER_{number}>" for number in range(1, 5_001)]
+
+
+def marked(words: Sequence[str], placeholders: Sequence[str]) -> list[str]:
+    """Every 40th token gives way to a placeholder, cut in three."""
+    made: list[str] = []
+    for at, word in enumerate(words):
+        one = placeholders[at * 7 % len(placeholders)]
+        made += [one[:6], one[6:13], one[13:]] if at % 40 == 0 else [word]
+    return made
+
+
+HOSTILE = {
+    "digits": "1",
+    "digits and blanks": "1 ",
+    "letters": "a",
+    "almost mail addresses": "a.b@",
+    "almost IPv4": "192.0.2.",
+    "IPv4 again and again": "192.0.2.45 ",
+    "almost IPv6": "2001:db8:",
+    "almost cards": "4111 1111 1111 11 ",
+    "almost telephone numbers": "+1 212-555-",
+    "almost plates": "京A123",
+    "a label again and again": "微信号：",
+    "brackets": "<",
+    "almost placeholders": "<PHONE_NUMBER_",
+    "placeholders of nobody": "<PHONE_NUMBER_77777> ",
+    "escaped almost placeholders": "\\u003cPHONE",
+    "escapes without end": "%4&#6",
+    "a tag without end": "<a b=' <PHONE_NUMBER_1",
+    "a link without end, placeholders in it": "](https://example.net/?<PHONE_NUMBER_1>",
+}
+
+
+def growth(make: Callable[[], Stream], unit: str) -> dict[str, float]:
+    """Nanoseconds per character for a long text and for one of twice the length, and how the totals grow: 2 is linear."""
+    costs: list[float] = []
+    for size in (8_000, 16_000):
+        text = (unit * (size // len(unit) + 1))[:size]
+        tokens = [text[at : at + 4] for at in range(0, size, 4)]
+        costs.append(min(seconds(make, tokens) for _ in range(3)) * len(tokens))
+    return {
+        "ns_per_character": costs[0] / 8e-6,
+        "twice_ns_per_character": costs[1] / 16e-6,
+        "growth": costs[1] / costs[0],
+    }
+
+
+def against(
+    peers: Sequence[Peer], ours: Callable[[], object], kinds: dict[str, list[str]], entries: int
+) -> list[dict[str, object]]:
+    """Peers, ourselves and the floor on the same texts, a round of each in turn; 0 placeholders where they redact."""
+    rows: list[dict[str, object]] = []
+    for peer in peers:
+        ready = peer.ready(VALUES[:entries])
+        if isinstance(ready, str):
+            rows.append({"peer": peer.name, "note": ready})
+            continue
+        for name, words in kinds.items():
+            tokens = words[:PEER_TOKENS]
+            with_marks = "placeholder" in name
+            theirs = marked(tokens, ready.placeholders) if with_marks else tokens
+            own = marked(tokens, PLACEHOLDERS[:entries]) if with_marks else tokens
+            seconds(ours, own)
+            seconds(ready.make, theirs)
+            rounds = [
+                (seconds(Floor, own), seconds(ours, own), seconds(ready.make, theirs)) for _ in range(PEER_ROUNDS)
+            ]
+            rows.append(
+                {
+                    "peer": f"{peer.name} {peer.release}",
+                    "text": name + (f", {entries} entries" if entries else ""),
+                    "floor_ns": statistics.median(row[0] for row in rounds) * 1e9,
+                    "ours_ns": statistics.median(row[1] for row in rounds) * 1e9,
+                    "ns": statistics.median(row[2] for row in rounds) * 1e9,
+                    "ratio": statistics.median(row[2] / row[0] for row in rounds),
+                    "to_ours": statistics.median(row[2] / row[1] for row in rounds),
+                }
+            )
+    return rows
+
+
+def measure(*, peers: bool) -> dict[str, object]:
     """Every figure."""
     generator = random.Random(7)
+    begun = time.perf_counter()
     masker = Masker("UserInfo", names="off")
-    everything = Masker("Everything", names="off") if "Everything" in _categories() else masker
-    small, large = loaded(masker.session(), 20), loaded(masker.session(), 5_000)
+    made = time.perf_counter()
+    masker.session().stream_object()
+    planned = time.perf_counter()
+    restorer = Masker("UserInfo", names="off", answers=Answers(redact=False))
+    everything = Masker("Everything", names="off") if "Everything" in category_names() else masker
     kinds = texts(generator)
     words = kinds["English prose"]
-    marked = [f"<PHONE_NUMBER_{generator.randrange(1, 20)}>" if at % 40 == 0 else word for at, word in enumerate(words)]
-    split = [
-        part for token in marked for part in ([token[:6], token[6:13], token[13:]] if token[0] == "<" else [token])
-    ]
 
-    def restoring(session: Session) -> Callable[[], Stream]:
-        return lambda: Stream(session._grammar, session._values, session._counts)
+    def restoring(entries: int) -> Callable[[], Stream]:
+        return loaded(restorer.session(), entries)._stream
 
     def redacting(masker: Masker) -> Callable[[], Stream]:
-        session = loaded(masker.session(), 20)
-        return session._stream
+        return loaded(masker.session(), 20)._stream
 
-    figures: dict[str, dict[str, float]] = {
-        "restore, ordinary token": compare(Floor, restoring(small), words),
-        "restore, ordinary Chinese token": compare(Floor, restoring(small), kinds["Chinese prose"]),
-        "restore, a placeholder in every 40 tokens": compare(Floor, restoring(small), split),
-        "restore, 5,000 session entries": compare(Floor, restoring(large), words),
-        "restore, 100,000 tokens": compare(Floor, restoring(small), words * 50),
+    small = restoring(20)
+    figures = {
+        "restore, ordinary token": compare(Floor, small, words),
+        "restore, ordinary Chinese token": compare(Floor, small, kinds["Chinese prose"]),
+        "restore, 100,000 tokens": compare(Floor, small, words * 50),
     }
+    for entries in (20, 200, 5_000):
+        name = f"restore, {entries:,} entries"
+        figures[name] = compare(Floor, restoring(entries), words)
+        tokens = marked(words, PLACEHOLDERS[:entries])
+        figures[f"{name}, a placeholder in every 40 tokens"] = compare(Floor, restoring(entries), tokens)
     for name, tokens in kinds.items():
         figures[f"restore + redact, {name}"] = compare(Floor, redacting(masker), tokens)
-    figures[f"restore + redact, English prose, {everything.category.name}"] = compare(
-        Floor, redacting(everything), words
-    )
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    kept = [small._stream() for _ in range(1_000)]
-    for stream in kept:
-        stream.feed(" hello")
-    memory = (tracemalloc.get_traced_memory()[0] - before) / len(kept)
-    tracemalloc.stop()
-    begun = time.perf_counter()
-    for _ in range(1_000):
-        small._stream()
-    return {
+    for name in ("English prose", "mixed, a value in every 60 tokens", "table of numbers"):
+        row = compare(Floor, redacting(everything), kinds[name])
+        figures[f"restore + redact, {name}, {everything.category.name}"] = row
+    stream = redacting(masker)
+    result: dict[str, object] = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "per_token": figures,
-        "withheld_characters": {name: withheld(small._stream(), tokens) for name, tokens in kinds.items()},
-        "stream": {"bytes": memory, "microseconds_to_make": (time.perf_counter() - begun) * 1e3},
+        "withheld_characters": {name: withheld(stream(), tokens) for name, tokens in kinds.items()},
+        "hostile": {name: growth(stream, unit) for name, unit in HOSTILE.items()},
+        "stream": {
+            "milliseconds_to_load_the_category": (made - begun) * 1e3,
+            "milliseconds_to_the_first_stream": (planned - made) * 1e3,
+            "restore": footprint(small),
+            "restore + redact": footprint(stream),
+        },
     }
+    if peers:
+        ordinary = {"ordinary token": words, "a placeholder in every 40 tokens": words}
+        two = {name: kinds[name] for name in ("English prose", "Chinese prose", "mixed, a value in every 60 tokens")}
+        result["peers"] = [
+            *against(RESTORERS, small, ordinary, 20),
+            *against(RESTORERS, restoring(200), {"ordinary token": words}, 200),
+            *against(REDACTORS, stream, two, 0),
+        ]
+    return result
 
 
-def _categories() -> list[str]:
-    from masking.files import category_names
-
-    return category_names()
+def footprint(make: Callable[[], Stream]) -> dict[str, float]:
+    """What a gateway pays for one of a thousand streams that each wait on half a value."""
+    make().feed(" 1390013")
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    kept = [make() for _ in range(1_000)]
+    for stream in kept:
+        stream.feed(" 1390013")
+    memory = (tracemalloc.get_traced_memory()[0] - before) / len(kept)
+    tracemalloc.stop()
+    begun = time.thread_time_ns()
+    for _ in range(1_000):
+        make()
+    return {"bytes": memory, "microseconds_to_make": (time.thread_time_ns() - begun) / 1e6}
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--json", action="store_true", help="print one JSON object")
-    result = measure() if (chosen := arguments.parse_args()) else {}
+    arguments.add_argument("--peers", action="store_true", help="measure other packages' streams, too")
+    chosen = arguments.parse_args()
+    result: dict[str, Any] = measure(peers=chosen.peers)
     if chosen.json:
         print(json.dumps(result, indent=2))
         return
     print(f"{result['machine']}\n")
-    print(f"{'per token':58} {'floor ns':>9} {'ns':>9} {'ratio':>7}")
-    for name, row in result["per_token"].items():  # type: ignore[attr-defined]
-        print(f"{name:58} {row['floor_ns']:9.0f} {row['ns']:9.0f} {row['ratio']:6.1f}x")
+    print(f"{'per token':70} {'floor ns':>9} {'ns':>9} {'ratio':>7}")
+    for name, row in result["per_token"].items():
+        print(f"{name:70} {row['floor_ns']:9.0f} {row['ns']:9.0f} {row['ratio']:6.1f}x")
     print(f"\n{'characters that wait after a token':40} {'mean':>6} {'p50':>5} {'p99':>5} {'max':>5}   silent tokens")
-    for name, row in result["withheld_characters"].items():  # type: ignore[attr-defined]
+    for name, row in result["withheld_characters"].items():
         cells = f"{row['mean']:6.1f} {row['p50']:5} {row['p99']:5} {row['max']:5}   {row['longest_silence_tokens']}"
         print(f"{name:40} {cells}")
+    print(f"\n{'text made to be slow, ns per character':40} {'8,000':>8} {'16,000':>8}   grows (2: linear)")
+    for name, row in result["hostile"].items():
+        print(f"{name:40} {row['ns_per_character']:8.0f} {row['twice_ns_per_character']:8.0f}   {row['growth']:.1f}")
     stream = result["stream"]
-    print(f"\none stream: {stream['bytes']:.0f} bytes, {stream['microseconds_to_make']:.1f} µs to make")  # type: ignore[index]
+    print(f"\ncategory loaded in {stream['milliseconds_to_load_the_category']:.0f} ms, ", end="")
+    print(f"its first stream made in {stream['milliseconds_to_the_first_stream']:.0f} ms")
+    for name in ("restore", "restore + redact"):
+        print(
+            f"one more stream, {name}: {stream[name]['bytes']:.0f} bytes, {stream[name]['microseconds_to_make']:.1f} µs"
+        )
+    if "peers" in result:
+        print(
+            f"\n{'peers, per token':32} {'text':48} {'floor ns':>8} {'ours':>7} {'theirs':>9} {'to floor':>9} {'to ours':>8}"
+        )
+    for row in result.get("peers", ()):
+        if "note" in row:
+            print(f"{row['peer']:32} {row['note']}")
+            continue
+        print(f"{row['peer']:32} {row['text']:48} {row['floor_ns']:8.0f} {row['ours_ns']:7.0f} ", end="")
+        print(f"{row['ns']:9.0f} {row['ratio']:8.0f}x {row['to_ours']:7.1f}x")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from masking.files import category_names
+from masking.files import category_names, recogniser_names
 
 HEAD = 'category: Mine\nversion: "1"\nabout: {en: Mine, zh: 我的}\nrules:\n'
 RULE = "  - {id: code, entity: CODE, pattern: 'X-\\d{4}', hits: [X-1234], misses: [X-1]}\n"
@@ -109,6 +109,12 @@ def test_rules_list_names_every_category_as_table_and_as_json() -> None:
 
     assert [json.loads(line)["category"] for line in lines.stdout.splitlines()] == category_names()
     assert all(name in table.stdout for name in category_names())
+
+
+def test_rules_list_names_the_shared_recognisers() -> None:
+    done = run("rules", "list", "--recognisers")
+
+    assert done.stdout.split() == recogniser_names()
 
 
 def test_rules_show_tells_a_rule_with_its_examples() -> None:

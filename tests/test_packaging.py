@@ -179,6 +179,7 @@ def test_public_names_are_exactly_all() -> None:
         "masker",
         "models",
         "presidio",
+        "stall",
     }
 
     assert sorted(public - modules) == sorted(masking.__all__)

@@ -382,6 +382,8 @@ def test_encrypted_values_can_be_decrypted_by_presidio(tmp_path: Path) -> None:
             "{mask: {masking_char: ab, chars_to_mask: 1, from_end: true}}", "refuses its parameters", id="parameter"
         ),
         pytest.param("{encrypt: {key: short}}", "refuses its parameters", id="key"),
+        pytest.param("{hash: {salt: short}}", "refuses its parameters", id="a short salt"),
+        pytest.param("surrogate_ahds", "no operator is called", id="an operator that needs a service"),
     ],
 )
 def test_an_operator_is_checked_when_the_category_loads(tmp_path: Path, operator: str, says: str) -> None:

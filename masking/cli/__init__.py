@@ -13,6 +13,7 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "demo": "Mask a short bilingual conversation, stream it back, show what happened.",
+    "chat": "Talk to a model, masked on the way out and restored on the way back.",
     "mask": "Mask text from files or standard input.",
     "scan": "Show what a category finds in files or standard input.",
     "restore": "Put the values back into an answer.",

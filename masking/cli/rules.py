@@ -13,7 +13,7 @@ from masking import Category, ConfigurationError, MaskingError
 from masking.cli.explain import command as explain
 from masking.core.proof import Failure, prove
 from masking.core.rule import ModelSource, PatternSource, PresidioSource, Rule, TermSource
-from masking.files import category_names, read_category
+from masking.files import category_names, read_category, recogniser_names
 from masking.masker import detector
 
 __all__ = ["command"]
@@ -28,9 +28,14 @@ command.add_command(explain)
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per category.")
-def list_categories(*, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per category, or per recogniser.")
+@click.option("--recognisers", is_flag=True, help="List the shared recognisers that `use:` can name.")
+def list_categories(*, as_json: bool, recognisers: bool) -> None:
     """List the shipped categories."""
+    if recognisers:
+        for name in recogniser_names():
+            click.echo(orjson.dumps({"recogniser": name}).decode() if as_json else name)
+        return
     categories = [read_category(name) for name in category_names()]
     if as_json:
         _echo_json([_summary(category) for category in categories])

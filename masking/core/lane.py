@@ -25,6 +25,7 @@ said so far.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -41,6 +42,9 @@ Mode = Literal["delta", "cumulative", "auto"]
 _PATIENCE = 64  # events
 # Where streams of unknown shape put JSON piece by piece: OpenAI, Anthropic.
 _JSON_NAMES = frozenset({"arguments", "partial_json"})
+# Fields that say what an event is: whole in every event, so a tail of theirs must not move into the next one.
+_KINDS = frozenset({"event", "finish_reason", "object", "role", "status", "stop_reason", "type"})
+_NAME = re.compile(r"[A-Za-z0-9_.:-]*")
 
 
 class Stream(Protocol):
@@ -312,4 +316,9 @@ class GenericLanes(Lanes[E]):
 
 def _every_leaf(doc: Any, pieces: list[Piece], closes: list[tuple[Any, ...]]) -> None:
     del closes
-    pieces.extend(leaves(doc))
+    pieces.extend(piece for piece in leaves(doc) if not _is_name(piece[2], piece[3]))
+
+
+def _is_name(name: Any, text: str) -> bool:
+    known = isinstance(name, str) and (name in _KINDS or name == "id" or name.endswith("_id"))
+    return known and _NAME.fullmatch(text) is not None

@@ -1,13 +1,13 @@
 """`@masker.wrap`: a function that calls a model, with its arguments masked and its answer restored.
 
-Arguments: every string is masked, inside lists, dicts, dataclasses, pydantic objects and Tea models too, in copies; the
-caller's own objects stay as they are. Numbers that the category finds become strings. Other numbers, booleans, None,
-dates, functions and the parameters `self`, `cls`, `model`, `api_key`, `app_id` and `base_url` pass. Anything else cannot
-be looked into and is refused, unless `opaque` names its parameter.
+Arguments: every string is masked, inside lists, dicts, dataclasses, pydantic objects and Tea models too, in copies;
+the caller's own objects stay as they are. Numbers that the category finds become strings. Other numbers, booleans,
+None, dates, functions and the parameters `self`, `cls`, `model`, `api_key`, `app_id` and `base_url` pass. Anything else
+cannot be looked into and is refused, unless `opaque` names its parameter.
 
-Answers: strings, dicts, lists, dataclasses, pydantic objects and Tea models (as the SDKs of openai, dashscope and Alibaba
-Cloud reply with) come back restored; iterators and async iterators of them are restored as they flow, keep their
-attributes, and close what they read from. Anything else is returned as it is. Exceptions pass unchanged.
+Answers: strings, dicts, lists, dataclasses, pydantic objects and Tea models (as the SDKs of openai, dashscope and
+Alibaba Cloud reply with) come back restored; iterators and async iterators of them are restored as they flow, keep
+their attributes, and close what they read from. Anything else is returned as it is. Exceptions pass unchanged.
 """
 
 from __future__ import annotations

@@ -33,6 +33,9 @@ _PLAIN = (
     ModuleType,
 )
 
+# What a provider signed and wants back as it was: Gemini's thoughts.
+_SIGNED = frozenset({"thought_signature"})
+
 
 def is_text(node: object) -> bool:
     """Whether `node` is a string; the members of a string enumeration are names, not text."""
@@ -40,8 +43,8 @@ def is_text(node: object) -> bool:
 
 
 def is_plain(node: object) -> bool:
-    """Whether `node` passes as it is: a number, a date, a name, a module, a function."""
-    return isinstance(node, _PLAIN) or callable(node)
+    """Whether `node` passes as it is: a number, a date, a name, a module."""
+    return isinstance(node, _PLAIN)
 
 
 def is_data(node: object) -> bool:
@@ -77,7 +80,7 @@ class Copies:
         """A copy of `node`."""
         if is_text(node):
             return str(node)
-        if is_plain(node):
+        if is_plain(node) or callable(node):
             return node
         if isinstance(node, list):
             return [self.of(item) for item in node]
@@ -91,7 +94,8 @@ class Copies:
             made = copy.copy(node)
             view = fields(made)
             for name, value in list(view.items()):
-                view[name] = self.of(value)
+                if name not in _SIGNED or not isinstance(value, bytes):
+                    view[name] = self.of(value)
             return made
         if not self._where:
             return node

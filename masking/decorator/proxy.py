@@ -10,6 +10,7 @@ session of that call until it is left or thrown away. Another client (`with_opti
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Iterable
 from types import ModuleType
@@ -86,6 +87,8 @@ class _Way:
 
     def given_back(self, result: Any, session: Session) -> Any:
         """The stand-in of an object that a call gave back."""
+        if inspect.isroutine(result):
+            return self.within(session).method(result)
         root = self.root
         kind = root if isinstance(root, type) else type(root)
         if not isinstance(root, ModuleType) and isinstance(result, kind):
@@ -136,6 +139,15 @@ class _Proxy:
 
     def __dir__(self) -> Iterable[str]:
         return dir(self._masking_target)
+
+    def __copy__(self) -> _Proxy:
+        return _Proxy(copy.copy(self._masking_target), self._masking_way)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Proxy:
+        return _Proxy(copy.deepcopy(self._masking_target, memo), self._masking_way)
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise TypeError("the stand-in of a client cannot be pickled: it may hold a session")
 
     def __getattr__(self, name: str) -> Any:
         return self._masking_way.attribute(getattr(self._masking_target, name))

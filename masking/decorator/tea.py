@@ -15,8 +15,8 @@ __all__ = ["document", "is_model", "rebuilt"]
 
 def is_model(node: object) -> bool:
     """Whether `node` is a model with both directions."""
-    kind = type(node)
-    return callable(getattr(kind, "to_map", None)) and callable(getattr(kind, "from_map", None))
+    ways = (getattr(type(node), name, None) for name in ("to_map", "from_map"))
+    return hasattr(node, "__dict__") and all(map(callable, ways))
 
 
 def document(model: Any) -> Any:
