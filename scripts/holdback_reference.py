@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from masking.core.automaton import width
+from masking.core.character import width
 from masking.core.redact import Plan, Redactor
 from masking.core.rule import Category, Rule
 from masking.files import category_names, read_category

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masking import Masker, Session
-from masking.core.automaton import width
+from masking.core.character import width
 from masking.core.redact import Plan, Redactor
 from masking.core.rule import Category, Example, PatternSource, Rule
 from masking.files import category_names, read_category

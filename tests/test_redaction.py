@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from masking import Masker, Session
-from masking.core.automaton import identifies
+from masking.core.character import identifies
 from masking.core.finding import Finding, resolve
 from masking.core.redact import mark
 from masking.core.rule import PatternSource
@@ -206,6 +206,11 @@ def test_what_waits_is_bounded(text: str) -> None:
         for character in text * 3:
             stream.feed(character)
             assert len(stream.waiting) <= most
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_no_pattern_that_looks_at_answers_is_without_an_end(category: str) -> None:
+    assert max(masker(category)._answers().automaton.widths) < 5_000
 
 
 @pytest.mark.parametrize("category", CATEGORIES)

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from masking.core.form import forms
 from masking.core.jsonstream import JsonStream
 from masking.core.placeholder import Grammar
-from masking.core.stream import Stream, astreamed, forms, streamed
+from masking.core.stream import Stream, astreamed, streamed
 
 ENTITIES = ("PERSON", "PHONE_NUMBER", "ID_CARD", "ID", "LITERAL")
 GRAMMAR = Grammar(ENTITIES)

@@ -20,10 +20,11 @@ from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
+from masking.core.character import forbids, identifies, kind, taken_by
 from masking.core.escapes import ESCAPED, pieces
 from masking.core.streamview import seen
 
-__all__ = ["Automaton", "Move", "Moves", "State", "identifies", "width"]
+__all__ = ["Automaton", "Move", "Moves", "State"]
 
 _EXACT: Final = 24
 """Counted repeats up to this many are counted; longer ones are taken as unlimited."""
@@ -32,26 +33,10 @@ _MOST_MOVES: Final = 1 << 17
 _MOST_STEPS: Final = 1 << 12
 _LONGEST_PIECE: Final = 32
 _SHORT_PIECE: Final = 8
-_HAN = re.compile(
-    "[\u00b7\u2010-\u205e\u2e80-\u303f\u3100-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]|\\s"
-)
 
 _ONES = repeat(1)
 
 Group = frozenset[int]
-
-
-def identifies(character: str) -> bool:
-    """Whether a character can be the first of what is redacted: not Han, not Chinese punctuation, not a blank.
-
-    A plate is redacted from its letter on, an address from its number: so Chinese prose never waits.
-    """
-    return _HAN.match(character) is None
-
-
-def width(source: str) -> int:
-    """The longest text in characters that a pattern can match; at least 2**31 when it is unlimited."""
-    return int(_parser.parse(source, re.ASCII).getwidth()[1])
 
 
 @dataclass(slots=True)
@@ -89,6 +74,8 @@ class _Step:
     state: State
     kept: tuple[int, ...]
     touched: frozenset[int]
+    same: bool
+    """Whether the groups are those that were, all of them and no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +155,7 @@ class Automaton:
             self._valued.add(position)
         key = (repr(item), flags & re.IGNORECASE)
         if key not in self._tests:
-            self._tests[key] = (_test(item, flags), set())
+            self._tests[key] = (taken_by(item, flags), set())
         self._tests[key][1].add(position)
         return position
 
@@ -233,7 +220,7 @@ class Automaton:
     def after(self, original: str) -> State:
         """The state in which nothing has begun, and this was the last character."""
         shown = self._seen(original)
-        return self._state((), frozenset(), _word(shown[-1])) if shown else self.idle
+        return self._state((), frozenset(), kind(shown[-1])) if shown else self.idle
 
     def _begins(self, character: str, word: int, *, held: bool) -> tuple[Group, Group]:
         """The positions that `character` reaches as the first of a match: held, and not held."""
@@ -241,7 +228,7 @@ class Automaton:
         if known is None:
             first: set[int] = set()
             for before, positions in self._begin.items():
-                if not _forbidden(before, word):
+                if not forbids(before, word):
                     first |= positions
             known = self._split(first & self._taking(character), held)
             if len(self._starts) < _MOST_STEPS * 8:
@@ -266,7 +253,7 @@ class Automaton:
             kept = tuple(kept[number] if number >= 0 else -1 for number in one.kept)
             touched |= one.touched
             reached = one.state
-        step = _Step(reached, kept, touched)
+        step = _Step(reached, kept, touched, kept == tuple(range(len(state.groups))))
         if len(state.steps) < _MOST_STEPS:
             state.steps[original] = step
         return step
@@ -304,7 +291,7 @@ class Automaton:
             seen |= fresh
         touched = frozenset(self.owner[position] for position in (seen | unheld | still) & self._accepting)
         rest = (unheld | still) - seen
-        return _Step(self._state(tuple(groups), frozenset(rest), _word(character)), tuple(kept), touched)
+        return _Step(self._state(tuple(groups), frozenset(rest), kind(character)), tuple(kept), touched, same=False)
 
     def _reached(self, group: Group, character: str) -> set[int]:
         if not group:
@@ -331,9 +318,11 @@ class Automaton:
         offset = 0
         for character, length in pieces(piece) if ESCAPED.search(piece) else zip(piece, _ONES, strict=False):
             step = self.step(state, character)
-            kept = tuple(kept[number] if number >= 0 else -1 - offset for number in step.kept)
+            if not step.same:
+                kept = tuple([kept[number] if number >= 0 else -1 - offset for number in step.kept])
             offset += length
-            touched |= step.touched
+            if step.touched:
+                touched |= step.touched
             state = step.state
         move = Move(state, kept, touched)
         if len(piece) <= _SHORT_PIECE and self._moves < _MOST_MOVES:
@@ -361,68 +350,3 @@ class Automaton:
             return
         self._remembered += 1
         before.moves[piece] = (waits, move.state.moves, starts)
-
-
-def _forbidden(before: str, word: int) -> bool:
-    """Whether a boundary word forbids a match right after a character of this kind."""
-    match before:
-        case "digit" | "number":
-            return word == 1
-        case "letter":
-            return word == 2
-        case "alnum" | "decimal":
-            return word in (1, 2)
-        case "word":
-            return word in (1, 2, 3)
-        case "any_letter":
-            return word in (1, 2, 4)
-    return False
-
-
-def _word(character: str) -> int:
-    if character.isascii():
-        return 1 if character.isdigit() else 2 if character.isalpha() else 3 if character == "_" else 0
-    return 4 if character.isalnum() else 0
-
-
-def _test(item: Any, flags: int) -> Any:
-    """Whether a character is one that an element of a pattern takes."""
-    plain = _plain(item)
-    if not flags & re.IGNORECASE:
-        return plain
-    return lambda character: any(
-        plain(one) for one in (character, character.lower(), character.upper()) if len(one) == 1
-    )
-
-
-def _plain(item: Any) -> Any:
-    code, argument = item
-    if code is op.LITERAL:
-        return lambda character: ord(character) == argument
-    if code is op.NOT_LITERAL:
-        return lambda character: ord(character) != argument
-    if code is op.ANY:
-        return lambda character: character != "\n"
-    if code is op.IN:
-        negated = bool(argument) and argument[0][0] is op.NEGATE
-        tests = [_plain(one) for one in argument if one[0] is not op.NEGATE]
-        return lambda character: any(test(character) for test in tests) != negated
-    if code is op.RANGE:
-        low, high = argument
-        return lambda character: len(character) == 1 and low <= ord(character) <= high
-    if code is op.CATEGORY:
-        return _CATEGORIES[argument]
-    raise ValueError(f"a pattern element that no rule may use: {code}")
-
-
-_DIGITS: Final = frozenset("0123456789")
-_SPACES: Final = frozenset(" \t\n\r\f\v")
-_WORDS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
-_CATEGORIES: Final[dict[Any, Any]] = {
-    op.CATEGORY_DIGIT: _DIGITS.__contains__,
-    op.CATEGORY_NOT_DIGIT: lambda character: character not in _DIGITS,
-    op.CATEGORY_SPACE: _SPACES.__contains__,
-    op.CATEGORY_NOT_SPACE: lambda character: character not in _SPACES,
-    op.CATEGORY_WORD: _WORDS.__contains__,
-    op.CATEGORY_NOT_WORD: lambda character: character not in _WORDS,
-}

@@ -18,11 +18,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from masking.core.automaton import Automaton, State, identifies, width
+from masking.core.automaton import Automaton, State
+from masking.core.character import identifies, limited, width
 from masking.core.context import Context
 from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
 from masking.core.finding import Finding, resolve
-from masking.core.pattern import Accept, Gate, Pattern
+from masking.core.pattern import Accept, Gate, Pattern, PatternSyntaxError
 from masking.core.rule import Category, PatternSource, Rule
 from masking.core.streamview import StreamView
 from masking.core.terms import normal
@@ -34,6 +35,7 @@ Edit = tuple[int, str | None]
 
 _LONGEST_CONTEXT: Final = 512
 _LONG: Final = 512  # characters from which a whole text goes through the gate
+_UNLIMITED: Final = 1 << 16  # characters; what is longer has no end of its own
 _SLACK: Final = 2  # characters that a boundary may look at
 
 
@@ -146,11 +148,26 @@ def _looks(rule: Rule, order: int) -> Iterator[_Look]:
         context = Context(context.words, context.within, "before", required=context.required, score=context.score)
     accept = source.accepts if source.checks else None
     near = 0 if context is None else context.within + max(map(len, context.words))
-    for pattern in source.patterns:
+    for pattern in map(_bounded, source.patterns):
         # What a pattern matches before its value, or of Han characters, may have been said already.
         said = "(?P<value>" in pattern.source or not pattern.source.isascii()
         needs = max(near, min(width(pattern.source), _LONGEST_CONTEXT) if said else 0) + _SLACK
         yield _Look(pattern, rule, order, accept, source.proves, context, needs)
+
+
+def _bounded(pattern: Pattern) -> Pattern:
+    """The pattern with an end to every repeat: an answer cannot wait for ever. Longer values are not found in answers.
+
+    RE2 takes repeats up to a thousand, nested ones multiplied, so the highest limit that it takes is used.
+    """
+    if width(pattern.source) < _UNLIMITED:
+        return pattern
+    for most in (900, 30, 9, 1):
+        try:
+            return Pattern(limited(pattern.source, most), pattern.before, pattern.after)
+        except PatternSyntaxError:
+            continue
+    return pattern
 
 
 class Redactor:

@@ -15,6 +15,7 @@ from typing import overload
 from masking.core.answers import Answers
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.finding import Finding, resolve
+from masking.core.form import forms
 from masking.core.jsonstream import JsonStream
 from masking.core.links import Links
 from masking.core.literals import Literals, LiteralStream
@@ -23,7 +24,7 @@ from masking.core.redact import Plan, mark
 from masking.core.repeat import Values
 from masking.core.rule import OperatorSpec
 from masking.core.scan import Scanner
-from masking.core.stream import RedactingStream, Stream, StreamedText, astreamed, forms, streamed
+from masking.core.stream import RedactingStream, Stream, StreamedText, astreamed, streamed
 from masking.core.surrogate import fake
 
 __all__ = ["LITERAL", "Masked", "Operator", "Operators", "Session"]

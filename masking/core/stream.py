@@ -22,17 +22,17 @@ from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, 
 from urllib.parse import quote
 
 from masking.core.automaton import Moves
+from masking.core.form import begin, form
 from masking.core.links import LOUD, Links
-from masking.core.placeholder import Grammar, State, canonical, escape_of
+from masking.core.placeholder import Grammar, escape_of
 from masking.core.redact import Edit, Plan, Redactor
 
-__all__ = ["RedactingStream", "Stream", "StreamedText", "astreamed", "forms", "json_escaped", "streamed"]
+__all__ = ["RedactingStream", "Stream", "StreamedText", "astreamed", "json_escaped", "streamed"]
 
 StreamedText = Iterable[str] | AsyncIterable[str]
 
 _CANONICAL = re.compile(r"<([A-Z_]*)([1-9][0-9]{0,17})?\Z")
 _LONGEST_CANONICAL = 48  # characters
-_JOINED = re.compile(r"[0-9A-Za-z_]")
 _QUIET_LENGTH = 32  # characters
 _QUIET_ENTRIES = 1 << 16
 _LONG_WAIT = 160  # characters after which a waiting text is looked at again, even if every piece is known
@@ -137,7 +137,7 @@ class Stream:
         buffer = before + self._form + text
         grammar, size = self._grammar, len(buffer)
         done = len(before)
-        at = _begin(grammar.starts, buffer, done)
+        at = begin(grammar.starts, buffer, done)
         if at == size and not self._form:
             self._remember(text)
         edits: list[Edit] = []
@@ -156,24 +156,24 @@ class Stream:
             else:
                 placeholder = ""
             if placeholder not in self._values:
-                form = _form(grammar, buffer, at, self._counts, last=last)
-                if form is None:
+                found = form(grammar, buffer, at, self._counts, last=last)
+                if found is None:
                     break
-                end, placeholder = form
+                end, placeholder = found
             value = self._values.get(placeholder)
             if links is not None and value is not None:
                 value = None if links.guards else value
                 links.follow(buffer[at:end])
                 followed = end
                 if value is None:
-                    at = _begin(grammar.starts, buffer, end)
+                    at = begin(grammar.starts, buffer, end)
                     continue
             if value is not None:
                 if at > done:
                     edits.append((at - done, None))
                 edits.append((end - at, _written(value, buffer[at:end])))
                 done = end
-            at = _begin(grammar.starts, buffer, at + 1 if value is None else end)
+            at = begin(grammar.starts, buffer, at + 1 if value is None else end)
         if at > done:
             edits.append((at - done, None))
         self._form = buffer[at:]
@@ -321,19 +321,6 @@ class RedactingStream(Stream):
         return edits
 
 
-def forms(grammar: Grammar, text: str) -> Iterator[tuple[int, int]]:
-    """The places in a whole text that have the form of a placeholder, or would have it with other neighbours.
-
-    Of whatever session: this finds what a user typed, before values beside it become placeholders.
-    """
-    at = _begin(grammar.anywhere, text, 0)
-    while at < len(text):
-        end, placeholder = _form(grammar, text, at, None, last=True) or (at, "")
-        if placeholder:
-            yield at, end
-        at = _begin(grammar.anywhere, text, end if placeholder else at + 1)
-
-
 def streamed(stream: Stream, pieces: Iterable[str]) -> Iterator[str]:
     """What `stream` says as `pieces` arrive; closing this iterator closes the other."""
     try:
@@ -381,50 +368,3 @@ def _written(value: str, form: str) -> str:
 def json_escaped(value: str) -> str:
     """`value` as it stands inside a JSON string, without the quotes (RFC 8259 section 7)."""
     return json.dumps(value, ensure_ascii=False)[1:-1]
-
-
-def _begin(starts: re.Pattern[str], text: str, at: int) -> int:
-    """The next place from `at` on where a form may begin, or the text's length; an escaped backslash begins none."""
-    while True:
-        start = starts.search(text, at)
-        if start is None:
-            return len(text)
-        at = start.start()
-        if not text.startswith("\\\\", at):
-            return at
-        at += 2
-
-
-def _form(
-    grammar: Grammar, text: str, start: int, counts: Mapping[str, int] | None, *, last: bool
-) -> tuple[int, str] | None:
-    """The longest form that begins at `start`: its end and its canonical form, "" where there is none.
-
-    None when the text ends before that can be said. With `counts`, forms that no longer text could bring into the
-    session are not waited for; without, what is joined to a form does not matter.
-    """
-    bare = text[start].isalpha()
-    state = grammar.begin(text[start])
-    at, size = start + 1, len(text)
-    number = ""
-    found = (start, "")
-    while state is not None:
-        if state.digit:
-            number += grammar.folded(text[at - 1])
-        if at == size and not last and not state.final:
-            return None if counts is None or _could_be_ours(state, number, counts) else (start, "")
-        if state.accepts is not None:
-            entity, closed = state.accepts
-            # A form without its closing bracket ends with its number, and only if nothing is joined to it.
-            if closed or counts is None or at == size or _JOINED.match(text, at) is None:
-                found = (at, canonical(entity, number))
-        if at == size or state.final:
-            break
-        state = grammar.follow(state, text[at], bare=bare)
-        at += 1
-    return found
-
-
-def _could_be_ours(state: State, number: str, counts: Mapping[str, int]) -> bool:
-    least = int(number or 1)
-    return any(counts.get(entity, 0) >= least for entity in state.entities)
