@@ -249,10 +249,12 @@ def test_the_reference_names_every_parameter_of_a_method(kind: type) -> None:
 
 
 def test_the_command_reference_is_what_help_prints() -> None:
-    script = runpy.run_path(str(ROOT / "scripts" / "cli_reference.py"))
-    page = reference("cli.md")
+    """In a process of its own: click remembers how a command's help was first asked for."""
+    path = ROOT / "scripts" / "cli_reference.py"
+    done = subprocess.run([sys.executable, str(path), "--check"], capture_output=True, text=True, check=False)
+    script = runpy.run_path(str(path))
 
-    assert script["page"](page) == page
+    assert (done.returncode, done.stderr) == (0, "")
     assert {("mask",), ("rules", "check"), ("models", "install")} <= set(script["commands"]())
 
 
