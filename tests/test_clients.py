@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -716,3 +717,17 @@ async def test_a_cancelled_stream_gives_the_connection_up(server: Server, patter
 
     assert scope.cancelled_caught
     assert server.gone.wait(5)
+
+
+@pytest.mark.parametrize("delegate", ["local", "dms", "local+dms"])
+def test_a_category_file_says_who_masks(tmp_path: Path, server: Server, delegate: str) -> None:
+    rule = "  - {id: m, entity: PHONE_NUMBER, pattern: '1[3-9]\\d{9}', hits: ['13800138000'], misses: ['1']}\n"
+    head = f'category: Mine\nversion: "1"\nabout: {{en: Mine, zh: 我的}}\ndelegate: {delegate}\nrules:\n'
+    (tmp_path / "Mine.yaml").write_text(head + rule, "utf-8")
+    with DMS(7, credentials=KEY, endpoint=server.url, masker=Masker(tmp_path / "Mine.yaml")) as client:
+        answer = client.chat("打13800138000")
+    sent = server.seen[-1].everything
+
+    assert ("13800138000" in sent) == (delegate == "dms")
+    assert ("NeedDesensitization" in sent) == (delegate != "local")
+    assert "13800138000" in answer.text

@@ -178,3 +178,37 @@ def test_the_targets_of_requests_are_kept() -> None:
         client.get("http://echo/v1/models", params={"a": "1"})
 
     assert transport.targets == ["/v1/models?a=1"]
+
+
+def test_it_falls_silent_where_it_is_told_to_and_goes_on() -> None:
+    seen: list[str] = []
+    silence: list[int] = []
+    echo = EchoTransport(Manner(stalls_after=3), stall=lambda: silence.append(len(seen)))
+    request = {"stream": True, "messages": [{"role": "user", "content": "a longer text to quote"}]}
+    with (
+        httpx.Client(transport=echo) as client,
+        client.stream("POST", "http://e/v1/chat/completions", json=request) as reply,
+    ):
+        seen += [line for line in reply.iter_lines() if line]
+
+    assert silence == [0]
+    assert len(seen) > 3
+
+
+@pytest.mark.anyio
+async def test_an_asynchronous_reader_awaits_its_silence() -> None:
+    said: list[str] = []
+
+    async def stall() -> None:
+        said.append("silence")
+
+    request = {"stream": True, "messages": [{"role": "user", "content": "a longer text to quote"}]}
+    async with (
+        httpx.AsyncClient(transport=EchoTransport(Manner(stalls_after=2), stall=stall)) as client,
+        client.stream("POST", "http://e/v1/chat/completions", json=request) as reply,
+    ):
+        async for chunk in reply.aiter_raw():
+            said += [chunk.decode()]
+
+    assert said.index("silence") == 2
+    assert len(said) > 4

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,16 @@ def test_django_rules_beside_it_and_the_users_own_modules_change_nothing(install
     assert seen == SEEN
     assert mine == ["True"]
     assert look(tmp_path, installed, code="import rules, masking; print(rules.VERSION[0])") == ["3"]
+
+
+def test_the_real_django_rules_works_beside_it(installed: Path, tmp_path: Path) -> None:
+    if not list(distributions(name="rules")):
+        pytest.skip("django-rules is not installed: pip install rules")
+    code = "import rules, masking; masking.Masker('UserInfo', names='off'); print(rules.RuleSet.__module__, rules.__file__)"
+    module, where = look(tmp_path, installed, code=code)[0].split()
+
+    assert module == "rules.rulesets"
+    assert "site-packages" in where
 
 
 def test_a_wheel_on_the_path_works_as_a_zip(wheel: Path, tmp_path: Path) -> None:

@@ -121,6 +121,8 @@ class Category:
     about: Mapping[str, str]
     rules: tuple[Rule, ...]
     file: str
+    delegate: Literal["local", "dms", "local+dms"] = "local"
+    """Who masks what goes to DMS ChatWithDesensitize: this package, the service, or both, here first."""
 
     @property
     def entities(self) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ def _category(text: str, file: str, library: Library, chain: tuple[str, ...]) ->
     allowed = _allowed(keys.allow, top, library)
     if allowed:
         rules = {rule_id: replace(rule, allow=rule.allow | allowed) for rule_id, rule in rules.items()}
-    return Category(keys.category, keys.version, keys.about, tuple(rules.values()), file)
+    return Category(keys.category, keys.version, keys.about, tuple(rules.values()), file, keys.delegate)
 
 
 def _inherited(keys: CategoryKeys, top: Place, library: Library, chain: tuple[str, ...]) -> dict[str, Rule]:

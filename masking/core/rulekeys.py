@@ -118,6 +118,7 @@ class CategoryKeys(_Strict):
     category: str
     version: str
     about: dict[str, str]
+    delegate: Literal["local", "dms", "local+dms"] = "local"
     extends: list[str] = Field(default_factory=list)
     drop: list[str] = Field(default_factory=list)
     allow: AllowKeys | None = None

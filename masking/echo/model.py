@@ -29,13 +29,15 @@ class Manner:
 
     `sizes` are the lengths of its pieces in characters, over and over; `mangle` is how it spells placeholders;
     `invents` is what it adds to every answer, such as a phone number that nobody told it; `breaks_after` is the number
-    of chunks after which its connection breaks (0: never).
+    of chunks after which its connection breaks (0: never), `stalls_after` the number after which it falls silent
+    (0: never), until what is given to the transport as `stall` returns.
     """
 
     sizes: tuple[int, ...] = _SIZES
     mangle: Mangle = ""
     invents: str = ""
     breaks_after: int = 0
+    stalls_after: int = 0
 
     def of(self, text: str) -> str:
         """The text as this model says it."""
