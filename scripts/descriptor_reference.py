@@ -6,15 +6,14 @@ The list is the whole exposure: whatever a descriptor calls opaque stands there.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+from reference_page import ReferencePage
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "reference" / "descriptors.md"
-BEGIN = "<!-- written by scripts/descriptor_reference.py -->\n"
+PROVIDERS = Path(__file__).parents[1] / "providers"
 
 
 def quoted(places: Iterable[Any]) -> str:
@@ -71,23 +70,13 @@ def section(raw: dict[str, Any]) -> str:
     return f"### `{raw['id']}`\n\n{raw['about']['en']}\n\n| | |\n| --- | --- |\n{table}\n"
 
 
-def page() -> str:
-    """The page as it should be."""
-    head = PAGE.read_text("utf-8").partition(BEGIN)[0]
-    files = sorted((ROOT / "providers").glob("*.yaml"))
-    return head + BEGIN + "".join("\n" + section(yaml.safe_load(file.read_text("utf-8"))) for file in files)
+def sections() -> Iterator[str]:
+    """Every shipped descriptor, by its file's name."""
+    for file in sorted(PROVIDERS.glob("*.yaml")):
+        yield "\n" + section(yaml.safe_load(file.read_text("utf-8")))
 
 
-def main() -> int:
-    made = page()
-    if "--check" in sys.argv:
-        if made == PAGE.read_text("utf-8"):
-            return 0
-        print("docs/reference/descriptors.md is out of date: run scripts/descriptor_reference.py")
-        return 1
-    PAGE.write_text(made, "utf-8")
-    return 0
-
+PAGE = ReferencePage("descriptors.md", "descriptor_reference.py", sections)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main(sys.argv[1:]))
