@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from masking.core.entity import Entity
 from masking.core.errors import ModelError
+from masking.models.network import network, probabilities
 from masking.models.wordpiece import Piece, WordPiece
 
 if TYPE_CHECKING:
@@ -57,24 +58,17 @@ class Folder:
     """
 
     def __init__(self, folder: Path, *, threads: int = 1) -> None:
-        import onnxruntime
-
         self._folder = folder
         config = _json(folder, _CONFIG)
         self._names = _names(folder, config)
         cut, self._before, self._after = _tokeniser(folder)
         self._cut = cut
         self._size = _limit(folder, config) - len(self._before) - len(self._after)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.enable_cpu_mem_arena = False  # otherwise the largest window ever seen stays in memory
         weights = _weights(folder)
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(weights), sess_options=options, providers=["CPUExecutionProvider"]
-            )
+            self._session = network(weights, threads=threads)
+        except ImportError:
+            raise  # the machine's fault, not the folder's
         except Exception as error:
             raise ModelError(
                 f"model folder {folder}: onnxruntime cannot load {weights.name} ({type(error).__name__}); "
@@ -141,8 +135,7 @@ class Folder:
                 f"for each of the {len(self._names)} labels in {_CONFIG}; the two do not belong together"
             )
         logits = answer[0, len(self._before) : len(self._before) + len(numbers)].astype(np.float32)
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
+        return probabilities(logits)
 
 
 def folder_labels(folder: Path) -> list[str]:

@@ -11,11 +11,12 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from masking.core.entity import Entity
 from masking.models.address import join_addresses
 from masking.models.cue import CuedNames
+from masking.models.network import network
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,17 +54,8 @@ class Lac:
 
     def __init__(self, files: Mapping[str, bytes], *, threads: int = 1) -> None:
         import numpy as np
-        import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # The arena keeps the largest batch ever seen for ever; without it memory goes back after each call.
-        options.enable_cpu_mem_arena = False
-        self._session: Any = onnxruntime.InferenceSession(
-            files["encoder.onnx"], sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        self._session = network(files["encoder.onnx"], threads=threads)
         transitions = np.load(io.BytesIO(files["transitions.npy"]), allow_pickle=False)
         # [to, from], so that the search for the best tag to come from runs along memory.
         self._transitions = np.ascontiguousarray(transitions.T, dtype=np.float32)

@@ -11,9 +11,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from masking.core.entity import Entity
+from masking.models.network import network, probabilities
 from masking.models.wordpiece import Piece, WordPiece
 
 if TYPE_CHECKING:
@@ -105,17 +106,8 @@ class Rampart:
 
     def __init__(self, files: Mapping[str, bytes], *, threads: int = 1) -> None:
         import numpy as np
-        import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # The arena keeps the largest window ever seen for ever; without it memory goes back after each call.
-        options.enable_cpu_mem_arena = False
-        self._session: Any = onnxruntime.InferenceSession(
-            files["model_q4.onnx"], sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        self._session = network(files["model_q4.onnx"], threads=threads)
         self._words = WordPiece(files["vocab.txt"].decode("utf-8").rstrip("\n").split("\n"))
         self._first, self._last = self._words.number("[CLS]"), self._words.number("[SEP]")
         names: dict[str, str] = json.loads(files["config.json"])["id2label"]
@@ -166,9 +158,7 @@ class Rampart:
         numbers = np.array([[self._first, *(piece.number for piece in pieces), self._last]], dtype=np.int64)
         feed = {"input_ids": numbers, "attention_mask": np.ones_like(numbers), "token_type_ids": np.zeros_like(numbers)}
         logits = self._session.run(None, feed)[0][0, 1:-1]
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities = (powers / powers.sum(axis=1, keepdims=True)) @ self._by_kind
-        sums = np.add.reduceat(probabilities, starts, axis=0)
+        sums = np.add.reduceat(probabilities(logits) @ self._by_kind, starts, axis=0)
         counts = np.diff([*starts, len(pieces)])
         return np.asarray(sums / counts[:, None], dtype=np.float32)
 
