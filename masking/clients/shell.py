@@ -19,7 +19,7 @@ from masking.clients.answer import Answer, Event
 from masking.clients.errors import TransportError
 from masking.clients.exchange import Exchange
 from masking.clients.options import Options
-from masking.clients.sending import failed, request_of, retry_after
+from masking.clients.sending import Retry, failed, request_of, retry_after
 
 if TYPE_CHECKING:
     import ssl
@@ -165,17 +165,13 @@ class Client(Options):
             try:
                 response = self._transport.handle_request(request)
             except httpx.RequestError as error:
-                problem = failed(error)
-                wait = self._retry.after_failure(attempt, problem)
-                if wait is None:
-                    raise problem from None
+                wait = _after_failure(self._retry, attempt, error)
             else:
-                asked = retry_after(response.headers)
-                wait = self._retry.after_reply(attempt, response.status_code, asked)
-                if wait is None:
-                    exchange.open(response.status_code, response.headers.get("content-type", ""), asked)
+                again = _after_reply(self._retry, attempt, response, exchange)
+                if again is None:
                     return response
                 response.close()
+                wait = again
             time.sleep(wait)
             attempt += 1
 
@@ -239,19 +235,33 @@ class AsyncClient(Options):
             try:
                 response = await self._transport.handle_async_request(request)
             except httpx.RequestError as error:
-                problem = failed(error)
-                wait = self._retry.after_failure(attempt, problem)
-                if wait is None:
-                    raise problem from None
+                wait = _after_failure(self._retry, attempt, error)
             else:
-                asked = retry_after(response.headers)
-                wait = self._retry.after_reply(attempt, response.status_code, asked)
-                if wait is None:
-                    exchange.open(response.status_code, response.headers.get("content-type", ""), asked)
+                again = _after_reply(self._retry, attempt, response, exchange)
+                if again is None:
                     return response
                 await response.aclose()
+                wait = again
             await anyio.sleep(wait)
             attempt += 1
+
+
+def _after_failure(retry: Retry, attempt: int, error: httpx.RequestError) -> float:
+    """Seconds until the next attempt; raises TransportError when there is none."""
+    problem = failed(error)
+    wait = retry.after_failure(attempt, problem)
+    if wait is None:
+        raise problem from None
+    return wait
+
+
+def _after_reply(retry: Retry, attempt: int, response: httpx.Response, exchange: Exchange) -> float | None:
+    """Seconds until the next attempt; None when this reply is the one, and the exchange has been told of it."""
+    asked = retry_after(response.headers)
+    wait = retry.after_reply(attempt, response.status_code, asked)
+    if wait is None:
+        exchange.open(response.status_code, response.headers.get("content-type", ""), asked)
+    return wait
 
 
 def _read(response: httpx.Response, exchange: Exchange) -> Iterator[Event]:
