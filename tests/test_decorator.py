@@ -257,8 +257,7 @@ def pieces_of(text: str, sizes: list[int]) -> Iterator[str]:
 
 
 @given(cuts)
-def test_generators_of_every_kind_restore_alike_however_the_answer_is_cut(sizes: list[int]) -> None:
-    masker = _small()
+def test_generators_of_every_kind_restore_alike_however_the_answer_is_cut(masker: Masker, sizes: list[int]) -> None:
     answer = "<PERSON_1> <PHONE_NUMBER_1> [person_1] <PERSON_2> <PER"
 
     @masker.wrap
@@ -290,23 +289,9 @@ def test_generators_of_every_kind_restore_alike_however_the_answer_is_cut(sizes:
     assert ["".join(generator(PROMPT)), "".join(returns(PROMPT)), *asyncio.run(collect())] == [expected] * 4
 
 
-_kept: list[Masker] = []
-
-
-def _small() -> Masker:
-    if not _kept:
-        import tempfile
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "Small.yaml")
-            path.write_text(CATEGORY, "utf-8")
-            _kept.append(Masker(path))
-    return _kept[0]
-
-
 @given(cuts)
-def test_events_of_unknown_shape_are_restored_in_place_and_in_order(sizes: list[int]) -> None:
-    @_small().wrap
+def test_events_of_unknown_shape_are_restored_in_place_and_in_order(masker: Masker, sizes: list[int]) -> None:
+    @masker.wrap
     def ask(prompt: str) -> Iterator[dict[str, Any]]:
         for number, piece in enumerate(pieces_of("a <PERSON_1> b <PHONE_NUMBER_1", sizes)):
             yield {"n": number, "id": "x-1", "part": {"text": piece}}

@@ -20,7 +20,7 @@ from masking.core.document import Document
 from masking.core.lane import GenericLanes, Held, Lanes
 from masking.core.path import Close, Lane, compile_lanes, parse, spell
 from masking.core.path import Path as Steps
-from masking.core.rulefile import load_category
+from masking.core.samples import category_of
 from masking.core.session import Session
 
 PROVIDERS = Path(__file__).parents[1] / "providers"
@@ -28,23 +28,7 @@ CHAT = load((PROVIDERS / "openai.chat.yaml").read_text("utf-8"), "openai.chat.ya
 APP = load((PROVIDERS / "dashscope.app.yaml").read_text("utf-8"), "dashscope.app.yaml")
 
 VALUES = {"<PERSON_1>": "张三", "<PERSON_2>": 'Ann "Anny" Lee', "<EMAIL_ADDRESS_1>": "ann@example.com"}
-_RULES = [
-    {
-        "id": f"value.v{number}",
-        "entity": placeholder[1:-1].rpartition("_")[0],
-        "pattern": re.escape(value),
-        "hits": [value],
-        "misses": ["-"],
-    }
-    for number, (placeholder, value) in enumerate(VALUES.items())
-]
-MASKER = Masker(
-    load_category(
-        json.dumps({"category": "Values", "version": "1", "about": {"en": "values"}, "rules": _RULES}),
-        "values.yaml",
-        {}.__getitem__,
-    )
-)
+MASKER = Masker(category_of(VALUES))
 
 TEXTS = st.lists(
     st.sampled_from(

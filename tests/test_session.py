@@ -119,26 +119,11 @@ texts = st.lists(st.one_of(values, st.text(max_size=6)), max_size=8).map("".join
 
 
 @given(st.lists(texts, min_size=1, max_size=4))
-def test_whatever_is_masked_comes_back(turns: list[str]) -> None:
-    masker = _masker()
-    with masker.session() as session:
+def test_whatever_is_masked_comes_back(small: Masker, turns: list[str]) -> None:
+    with small.session() as session:
         masked = [session.mask(turn) for turn in turns]
 
         assert [session.restore(one) for one in masked] == turns
-
-
-_kept: list[Masker] = []
-
-
-def _masker() -> Masker:
-    if not _kept:
-        import tempfile
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "Small.yaml")
-            path.write_text(CATEGORY, "utf-8")
-            _kept.append(Masker(path))
-    return _kept[0]
 
 
 def test_ten_megabytes_in_one_message(small: Masker) -> None:

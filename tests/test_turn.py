@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from masking import Masker
 from masking.core.descriptor import Descriptor, load
 from masking.core.errors import ConfigurationError, UnmaskableError
-from masking.core.rulefile import load_category
+from masking.core.samples import category_of
 from masking.core.session import Session
 from masking.core.turn import Turn
 
@@ -38,24 +38,7 @@ NDJSON = load(
 
 LONG = "123456789012345678901234567890"
 VALUES = {"<PERSON_1>": "张三", "<PHONE_NUMBER_1>": "13800138000", "<PERSON_2>": 'Ann "Anny" Lee'}
-_RULES = [
-    {
-        "id": f"value.v{number}",
-        "entity": placeholder[1:-1].rpartition("_")[0],
-        "pattern": re.escape(value),
-        "not_beside": "none",
-        "hits": [value],
-        "misses": ["-"],
-    }
-    for number, (placeholder, value) in enumerate(VALUES.items())
-]
-MASKER = Masker(
-    load_category(
-        json.dumps({"category": "Values", "version": "1", "about": {"en": "values"}, "rules": _RULES}),
-        "values.yaml",
-        {}.__getitem__,
-    )
-)
+MASKER = Masker(category_of(VALUES))
 
 
 @pytest.fixture

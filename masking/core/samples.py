@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -22,7 +22,7 @@ from masking.core.scan import Scanner
 from masking.core.session import LITERAL, Session
 from masking.core.turn import Turn
 
-__all__ = ["CONTENT_TYPES", "framed", "outcome", "problems", "session_of", "unframed"]
+__all__ = ["CONTENT_TYPES", "category_of", "framed", "outcome", "problems", "session_of", "unframed"]
 
 CONTENT_TYPES: dict[Framing, str] = {
     "sse": "text/event-stream",
@@ -80,8 +80,8 @@ def outcome(
         return unframed(kind, b"".join(said) + turn.close()), sample.restored
 
 
-def session_of(values: dict[str, str]) -> Session:
-    """A session of a category that finds exactly these values; keys are the placeholders they may get."""
+def category_of(values: Mapping[str, str]) -> Category:
+    """A category that finds exactly these values; keys are the placeholders they may get."""
     rules = [
         {
             "id": f"value.v{number}",
@@ -94,10 +94,14 @@ def session_of(values: dict[str, str]) -> Session:
         for number, (placeholder, value) in enumerate(values.items())
     ]
     if not rules:
-        nothing = Category("Samples", "1", {}, (), "samples")
-        return Session(Scanner(nothing, _no_detector), Grammar((LITERAL,)), {})
+        return Category("Samples", "1", {}, (), "samples")
     text = json.dumps({"category": "Samples", "version": "1", "about": {"en": "samples"}, "rules": rules})
-    category = load_category(text, "samples", _no_recogniser)
+    return load_category(text, "samples", _no_recogniser)
+
+
+def session_of(values: Mapping[str, str]) -> Session:
+    """A session of `category_of` the values."""
+    category = category_of(values)
     return Session(Scanner(category, _no_detector), Grammar((*category.entities, LITERAL)), {})
 
 
