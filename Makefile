@@ -48,7 +48,8 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.installed
 	@echo "installing what the checks need"
-	$(INSTALL) --group test --group lint
+	$(INSTALL) -e ".[fast,httpx2,fpe,gateway,redis,studio,batch]"
+	$(INSTALL) --group test --group lint $(if $(shell command -v java),--group spark)
 	touch $@
 
 clean:
