@@ -7,18 +7,26 @@ MaskingError
   ConfigurationError the caller named something that does not exist, or combined what does not go together
   UnmaskableError    this text or request cannot be made safe, so it does not leave
   RestoreError       the answer cannot be restored
+  VaultError         the place where sessions are kept does not answer, so nothing that needs it may leave
+    ConflictError    somebody else saved the same session in between: load it again
+    LimitError       more sessions, or more values in one, than the limits allow
+    SealError        what is kept there was not written with these keys, or was altered
 """
 
 from __future__ import annotations
 
 __all__ = [
     "ConfigurationError",
+    "ConflictError",
+    "LimitError",
     "MaskingError",
     "ModelError",
     "ProviderError",
     "RestoreError",
     "RuleError",
+    "SealError",
     "UnmaskableError",
+    "VaultError",
 ]
 
 
@@ -65,3 +73,19 @@ class UnmaskableError(MaskingError):
 
 class RestoreError(MaskingError):
     """The answer cannot be restored."""
+
+
+class VaultError(MaskingError):
+    """The vault does not answer or refuses; says which one, never a session's name or a value."""
+
+
+class ConflictError(VaultError):
+    """What was to be saved stands on a state that is no longer the newest: load again, mask again, save again."""
+
+
+class LimitError(VaultError):
+    """A session has too many values, or an owner too many sessions."""
+
+
+class SealError(VaultError):
+    """Bytes in a vault cannot be opened: another key wrote them, or somebody altered or exchanged them."""
