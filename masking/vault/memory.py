@@ -85,6 +85,10 @@ class MemoryVault:
         with self._lock:
             return self._sweep(self._now())
 
+    def check(self) -> None:
+        """Raises VaultError when the vault is closed."""
+        self._check_open()
+
     def close(self) -> None:
         """Forget everything."""
         with self._lock:

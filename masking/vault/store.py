@@ -88,8 +88,12 @@ class Vault(Protocol):
         """Remove what has expired; how many sessions. Expired ones are never given out, purged or not."""
         ...
 
+    def check(self) -> None:
+        """Raises VaultError when sessions could not be kept now."""
+        ...
+
     def close(self) -> None:
-        """Give back files and connections."""
+        """Give back files and connections; calls afterwards raise VaultError."""
         ...
 
 
@@ -97,9 +101,9 @@ class Table(Protocol):
     """Keeps single entries, for work on millions of texts; may be used from several threads and processes."""
 
     def put(self, owner: str, entries: Mapping[str, str]) -> int:
-        """Keep entries, placeholder to value; how many were new. All of them or none.
+        """Keep entries, placeholder to value; how many were new. May be repeated.
 
-        Raises ConflictError when a placeholder stands for another value already.
+        Raises ConflictError, and keeps none, when a placeholder stands for another value already.
         """
         ...
 
