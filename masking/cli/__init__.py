@@ -18,6 +18,7 @@ _COMMANDS = {
     "scan": "Show what a category finds in files or standard input.",
     "restore": "Put the values back into an answer.",
     "rules": "List, show, check and explain categories and their rules.",
+    "serve": "Mask between any client and any language model, at one port.",
     "models": "Install, list, verify and remove the models that find names.",
 }
 

@@ -1,0 +1,58 @@
+"""The maskers of the categories in use: made once, made anew when rules are loaded again."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from masking.core.rule import ModelSource
+from masking.files import category_names
+from masking.gateway.refusal import Refused
+from masking.gateway.settings import Settings
+from masking.masker import Masker
+
+__all__ = ["Maskers"]
+
+
+class Maskers:
+    """Immutable but for what it has made already; shared between threads.
+
+    Making one reads rules and may load models, so ask for one that was not asked for before in a thread.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Makes those that the configuration names. Raises what Masker raises."""
+        self._settings = settings
+        self._key = settings.placeholder_key.read().encode() if settings.placeholder_key else None
+        self._lock = Lock()
+        self._made: dict[str, Masker] = {}
+        self.allowed = frozenset(settings.categories or category_names()) | {settings.category}
+        own = [route.category for route in settings.routes.values()]
+        own += [client.category for client in settings.clients]
+        for name in dict.fromkeys([settings.category, *filter(None, own), *settings.categories]):
+            self.named(name)
+        self.descriptors = self.named(settings.category).descriptors
+
+    def ready(self, name: str) -> Masker | None:
+        """The masker of a category, if it is made already."""
+        return self._made.get(name)
+
+    def named(self, name: str) -> Masker:
+        """The masker of a category. Raises what Masker raises."""
+        with self._lock:
+            made = self._made.get(name)
+            if made is None:
+                settings = self._settings
+                made = Masker(name, names=settings.names, providers=settings.providers, key=self._key)
+                self._made[name] = made
+            return made
+
+    def check(self, name: str, allowed: frozenset[str]) -> str:
+        """The name, if it may be chosen. Raises Refused."""
+        if name not in (allowed or self.allowed):
+            raise Refused(400, "InvalidParameter", "no such masking category here, or not for this client")
+        return name
+
+
+def uses_models(masker: Masker) -> bool:
+    """Whether masking takes a model, and so milliseconds rather than microseconds."""
+    return any(isinstance(rule.source, ModelSource) for rule in masker.category.rules)

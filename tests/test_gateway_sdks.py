@@ -1,0 +1,164 @@
+"""Unmodified SDKs at one port: what leaves is masked, what comes back is restored, streamed and whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from gateway_server import Watched, serving
+
+from masking.gateway import Server
+
+PHONE = "13800138000"
+PROMPT = f"我的手机号是{PHONE}。"
+USER = {"role": "user", "content": PROMPT}
+PLACEHOLDER = "<PHONE_NUMBER_1>"
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Watched:
+    return Watched()
+
+
+@pytest.fixture(scope="module")
+def server(upstream: Watched) -> Iterator[Server]:
+    with serving(upstream) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _masked(upstream: Watched) -> Iterator[None]:
+    """Whatever a test does: its request left masked."""
+    upstream.seen.clear()
+    yield
+    assert PLACEHOLDER in upstream.text
+    assert PHONE not in upstream.text
+
+
+@pytest.mark.parametrize("base", ["/v1", "/compatible-mode/v1"])
+def test_openai(server: Server, base: str) -> None:
+    openai = pytest.importorskip("openai")
+    with openai.OpenAI(api_key="none", base_url=server.url + base) as client:
+        whole = client.chat.completions.create(model="m", messages=[USER])
+        stream = list(client.chat.completions.create(model="m", messages=[USER], stream=True))
+        answer = client.responses.create(model="m", input=PROMPT)
+        events = list(client.responses.create(model="m", input=PROMPT, stream=True))
+        models = list(client.models.list())
+
+    assert PROMPT in whole.choices[0].message.content
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+    assert text == whole.choices[0].message.content
+    assert len(stream) > 5
+    assert PROMPT in answer.output_text
+    assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == answer.output_text
+    assert models
+
+
+def test_anthropic(server: Server) -> None:
+    anthropic = pytest.importorskip("anthropic")
+    with anthropic.Anthropic(api_key="none", base_url=server.url) as client:
+        whole = client.messages.create(model="m", max_tokens=99, messages=[USER])
+        with client.messages.stream(model="m", max_tokens=99, messages=[USER]) as stream:
+            text = "".join(stream.text_stream)
+
+    assert PROMPT in whole.content[0].text
+    assert text == whole.content[0].text
+
+
+def test_gemini(server: Server) -> None:
+    genai = pytest.importorskip("google.genai")
+    client = genai.Client(api_key="none", http_options={"base_url": server.url})
+    try:
+        whole = client.models.generate_content(model="m", contents=PROMPT)
+        text = "".join(chunk.text or "" for chunk in client.models.generate_content_stream(model="m", contents=PROMPT))
+    finally:
+        client.close()
+
+    assert PROMPT in whole.text
+    assert text == whole.text
+
+
+def test_ollama(server: Server) -> None:
+    ollama = pytest.importorskip("ollama")
+    client = ollama.Client(host=server.url)
+    whole = client.chat(model="m", messages=[USER])
+    text = "".join(part.message.content for part in client.chat(model="m", messages=[USER], stream=True))
+    client.close()
+
+    assert PROMPT in whole.message.content
+    assert text == whole.message.content
+
+
+@pytest.mark.parametrize("incremental", [None, True, False])
+def test_model_studio_applications(server: Server, incremental: bool | None) -> None:
+    dashscope = pytest.importorskip("dashscope")
+    options: dict[str, Any] = {"api_key": "none", "base_address": f"{server.url}/api/v1", "app_id": "a"}
+    whole = dashscope.Application.call(**options, prompt=PROMPT)
+    kind = {} if incremental is None else {"incremental_output": incremental}
+    items = list(dashscope.Application.call(**options, prompt=PROMPT, stream=True, **kind))
+    texts = [item.output.text for item in items]
+
+    assert [item.status_code for item in items] == [200] * len(items)
+    assert PROMPT in whole.output.text
+    assert ("".join(texts) if incremental else texts[-1]) == whole.output.text
+
+
+@pytest.mark.parametrize("incremental", [True, False])
+def test_model_studio_generation(server: Server, incremental: bool) -> None:
+    dashscope = pytest.importorskip("dashscope")
+    options: dict[str, Any] = {
+        "api_key": "none", "base_address": f"{server.url}/api/v1", "model": "qwen-plus", "messages": [USER],
+        "result_format": "message",
+    }  # fmt: skip
+    whole = dashscope.Generation.call(**options)
+    items = list(dashscope.Generation.call(**options, stream=True, incremental_output=incremental))
+    texts = [item.output.choices[0].message.content for item in items]
+
+    assert PROMPT in whole.output.choices[0].message.content
+    assert ("".join(texts) if incremental else texts[-1]) == whole.output.choices[0].message.content
+
+
+@pytest.fixture
+def tea(server: Server) -> Any:
+    config = pytest.importorskip("alibabacloud_tea_openapi.models", reason="the vendor's SDKs are not installed")
+    return config.Config(
+        access_key_id="none", access_key_secret="none", protocol="http", region_id="cn-hangzhou",
+        endpoint=server.url.removeprefix("http://"),
+    )  # fmt: skip
+
+
+def test_dms(tea: Any) -> None:
+    dms = pytest.importorskip("alibabacloud_dms_enterprise20181101.client").Client(tea)
+    models = pytest.importorskip("alibabacloud_dms_enterprise20181101.models")
+    runtime = pytest.importorskip("darabonba.runtime").RuntimeOptions()
+    options = {"instance_id": 1, "messages": [USER], "need_desensitization": True, "desensitization_rule": "UserInfo"}
+    whole = dms.chat_with_desensitize(models.ChatWithDesensitizeRequest(**options)).body
+    request = models.ChatWithDesensitizeSSERequest(**options)
+    events = [event.body for event in dms.chat_with_desensitize_ssewith_sse(request, runtime)]
+    text = "".join(json.loads(event.data)["choices"][0]["delta"].get("content", "") for event in events)
+
+    assert PROMPT in whole.data.choices[0].message.content
+    assert text == whole.data.choices[0].message.content
+
+
+def test_rds_ai(tea: Any) -> None:
+    rds = pytest.importorskip("alibabacloud_rdsai20250507.client").Client(tea)
+    models = pytest.importorskip("alibabacloud_rdsai20250507.models")
+    runtime = pytest.importorskip("darabonba.runtime").RuntimeOptions()
+    request = models.ChatMessagesRequest(query=PROMPT, conversation_id="c-1")
+    events = [event.body for event in rds.chat_messages_with_sse(request, runtime)]
+
+    assert PROMPT in "".join(event.answer for event in events if event.event == "message")
+    assert events[-1].event == "finish"
+
+
+def test_a_question_of_a_megabyte_in_the_url(tea: Any) -> None:
+    rds = pytest.importorskip("alibabacloud_rdsai20250507.client").Client(tea)
+    models = pytest.importorskip("alibabacloud_rdsai20250507.models")
+    runtime = pytest.importorskip("darabonba.runtime").RuntimeOptions()
+    long = "磁盘" * 55_000 + PROMPT
+    events = [event.body for event in rds.chat_messages_with_sse(models.ChatMessagesRequest(query=long), runtime)]
+
+    assert long in "".join(event.answer for event in events if event.event == "message")
