@@ -24,7 +24,7 @@ from masking.core.rule import Category, ModelSource, PatternSource, PresidioSour
 from masking.core.terms import normal
 from masking.core.view import View
 
-__all__ = ["Detect", "Detectors", "Scanner", "Together"]
+__all__ = ["Detect", "DetectMany", "Detectors", "Scanner", "Together"]
 
 Detect = Callable[[str], Sequence[Entity]]
 """A detector of the outer layers: a model, a spaCy pipeline or a Presidio recogniser. Text in, entities out."""
@@ -35,6 +35,9 @@ Detectors = Callable[[ModelSource | PresidioSource | SpacySource], Detect]
 Together = Callable[[Sequence[PresidioSource]], Callable[[str], Sequence[tuple[int, Entity]]]]
 """Gives one detector for several of Presidio's recognisers: text in, entities out, each with its source's number."""
 
+DetectMany = Callable[[ModelSource], Callable[[Sequence[str]], Sequence[Sequence[Entity]]] | None]
+"""Gives what finds the entities of many texts at once, equal to one after another; None for a model that cannot."""
+
 _KNOWN_TEXTS = 4096
 
 _External = ModelSource | PresidioSource | SpacySource
@@ -44,7 +47,8 @@ class Scanner:
     """A category made ready to scan; immutable, shared between threads.
 
     `detectors` supplies what the core cannot run by itself. It is asked for a detector only when a text needs it.
-    `together`, where given, supplies one detector for all of Presidio's recognisers, which share a gate in it.
+    `together`, where given, supplies one detector for all of Presidio's recognisers, which share a gate in it; `many`
+    what a model finds in many texts at once.
     """
 
     __slots__ = (
@@ -54,6 +58,7 @@ class Scanner:
         "_group",
         "_grouped",
         "_known",
+        "_many",
         "_patterns",
         "_ready",
         "_terms",
@@ -61,10 +66,17 @@ class Scanner:
         "category",
     )
 
-    def __init__(self, category: Category, detectors: Detectors, together: Together | None = None) -> None:
+    def __init__(
+        self,
+        category: Category,
+        detectors: Detectors,
+        together: Together | None = None,
+        many: DetectMany | None = None,
+    ) -> None:
         self.category = category
         self._detectors = detectors
         self._together = together
+        self._many = many
         self._group: Callable[[str], Sequence[tuple[int, Entity]]] | None = None
         self._grouped: list[tuple[int, Rule, PresidioSource]] = []
         self._ready: dict[_External, Detect] = {}
@@ -97,13 +109,13 @@ class Scanner:
         texts of the conversation. A mention displaces what a rule finds only where that is a piece of it.
         """
         if not self._external:
-            found = self._scanned(text)
+            found = self._scanned(text, view_of(text))
         else:
             # A conversation is sent again with every turn, and a schema with every call: models see each text once.
             key = self._known.key(text)
             cached = self._known.get(key)
             if cached is None:
-                cached = self._scanned(text)
+                cached = self._scanned(text, view_of(text))
                 self._known.put(key, cached)
             found = list(cached)
         return self.mentioned(text, found, known) if known else found
@@ -112,8 +124,31 @@ class Scanner:
         """What `scan` found in `text`, and where else in it `known` values are mentioned."""
         return self._with_mentions(view_of(text), found, known)
 
-    def _scanned(self, text: str) -> list[Finding]:
-        view = view_of(text)
+    def scan_many(self, texts: Sequence[str]) -> list[list[Finding]]:
+        """As `scan` for each text: an identical text is scanned once, and a model sees all of them together."""
+        if not self._external:
+            once = {text: self._scanned(text, view_of(text)) for text in dict.fromkeys(texts)}
+            return [list(once[text]) for text in texts]
+        keys = {text: self._known.key(text) for text in dict.fromkeys(texts)}
+        found = {text: self._known.get(key) for text, key in keys.items()}
+        views = {text: view_of(text) for text, known in found.items() if known is None}
+        self._see_together(list(views.values()))
+        for text, view in views.items():
+            found[text] = scanned = self._scanned(text, view)
+            self._known.put(keys[text], scanned)
+        return [list(found[text] or ()) for text in texts]
+
+    def _see_together(self, views: Sequence[View]) -> None:
+        """Lets the views remember what each model finds in them."""
+        sources = {_name(source): source for _, _, source in self._external if isinstance(source, ModelSource)}
+        for source in sources.values() if self._many is not None and views else ():
+            assert self._many is not None
+            detect = self._many(source)
+            if detect is not None:
+                for view, entities in zip(views, detect([view.text for view in views]), strict=True):
+                    view.once(_seen_by(source), partial(list, entities))
+
+    def _scanned(self, text: str, view: View) -> list[Finding]:
         found = resolve(self._candidates(view), text)
         if not found:
             return found
@@ -188,7 +223,7 @@ class Scanner:
         if isinstance(source, PresidioSource):
             return detect(view.text)
         # Several rules may read different labels of the same model: it runs once per text.
-        return view.once((type(source), _name(source)), partial(detect, view.text))
+        return view.once(_seen_by(source), partial(detect, view.text))
 
     @staticmethod
     def _finding(view: View, start: int, end: int, rule: Rule, score: float, *, checked: bool) -> Finding | None:
@@ -250,6 +285,11 @@ def _is_part(one: Finding, mention: Finding) -> bool:
         and not one.checked
         and one.end - one.start < mention.end - mention.start
     )
+
+
+def _seen_by(source: ModelSource | SpacySource) -> tuple[type, str]:
+    """What a view remembers the findings of a model under."""
+    return type(source), _name(source)
 
 
 def _name(source: ModelSource | SpacySource) -> str:

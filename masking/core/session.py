@@ -119,13 +119,16 @@ class Session:
         """
         return self.masked(text).text
 
-    def masked(self, text: str) -> Masked:
-        """As `mask`, with the findings: offsets in characters of `text`. Raises as `mask`."""
+    def masked(self, text: str, scanned: Sequence[Finding] | None = None) -> Masked:
+        """As `mask`, with the findings: offsets in characters of `text`. Raises as `mask`.
+
+        `scanned` is what the session's own category finds in `text`, where that is known already.
+        """
         if not isinstance(text, str):
             raise TypeError(f"only str can be masked, not {type(text).__name__}; decode bytes first")
         if self._closed:
             raise UnmaskableError("this session is closed; open a new one with masker.session()")
-        findings: Sequence[Finding] = self._scanner.scan(text)
+        findings = self._scanner.scan(text) if scanned is None else scanned
         with self._lock:
             if self._found:
                 # A name that one turn tells is found in the next, in whatever sentence; never the other way round, so

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,12 +37,15 @@ _CUED = 0.5  # score of a name that its surroundings give away
 _WINDOW = 256  # characters that the network sees at once; sentences are far shorter, and memory stays bounded
 _OVERLAP = 32  # characters seen twice where a window has to be cut in mid sentence: no name is longer
 _BATCH = 32  # sentences of one length that run together; padding would change the result, so lengths are not mixed
-_BLOCK = 512  # windows that are sorted by length together
+_BLOCK = 2048  # windows that are sorted by length together
 
 
 class _Window(NamedTuple):
-    """What the network sees, `start`..`end`, and the part of it that is this window's to report, `first`..`last`."""
+    """What the network sees of a text, `start`..`end`, and the part of it that is this window's to report,
+    `first`..`last`; `number` is that of the text."""
 
+    text: str
+    number: int
     start: int
     end: int
     first: int
@@ -77,24 +80,34 @@ class Lac:
 
         Offsets in code points. Time is linear in the text; memory beyond the result does not grow with it.
         """
-        found: list[Entity] = []
-        windows = _windows(text)
+        return self.find_many((text,))[0]
+
+    def find_many(self, texts: Iterable[str]) -> list[list[Entity]]:
+        """As `find` for each text; sentences of one length run together, from whichever text they come.
+
+        Equal to one after another: what the network says of a sentence does not depend on its company in a batch.
+        """
+        texts = list(texts)
+        found: list[list[Entity]] = [[] for _ in texts]
+        windows = (window for number, text in enumerate(texts) for window in _windows(text, number))
         while block := list(islice(windows, _BLOCK)):
             for window in block:
-                found.extend(
-                    Entity(*place, "PERSON", _CUED) for place in self._cues.find(text, window.first, window.last)
+                found[window.number].extend(
+                    Entity(*place, "PERSON", _CUED) for place in self._cues.find(window.text, window.first, window.last)
                 )
-            block.sort(key=lambda window: window.end - window.start)
-            for length, group in groupby(block, key=lambda window: window.end - window.start):
+            # A stable order, so that the windows of one text stay in theirs.
+            block.sort(key=_length)
+            for length, group in groupby(block, key=_length):
                 while batch := list(islice(group, _BATCH)):
-                    found.extend(self._run(text, batch, length))
-        return join_addresses(text, _apart(found))
+                    for number, entity in self._run(batch, length):
+                        found[number].append(entity)
+        return [join_addresses(text, _apart(entities)) for text, entities in zip(texts, found, strict=True)]
 
-    def _run(self, text: str, batch: list[_Window], length: int) -> Iterator[Entity]:
+    def _run(self, batch: list[_Window], length: int) -> Iterator[tuple[int, Entity]]:
         import numpy as np
 
         ids, unknown = self._ids, self._unknown
-        tokens = np.array([[ids.get(char, unknown) for char in text[w.start : w.end]] for w in batch], dtype=np.int64)
+        tokens = np.array([[ids.get(char, unknown) for char in w.text[w.start : w.end]] for w in batch], dtype=np.int64)
         lengths = np.full(len(batch), length, dtype=np.int64)
         emissions = self._session.run(None, {"token_ids": tokens, "length": lengths})[0]
         tags = _viterbi(emissions, self._transitions)
@@ -106,9 +119,9 @@ class Lac:
                 if not window.first <= window.start + start < window.last:
                     continue
                 label = self._kind[row[start]]
-                place = self._cleaned(text, window.start + start, window.start + end, label)
+                place = self._cleaned(window.text, window.start + start, window.start + end, label)
                 if place is not None:
-                    yield Entity(*place, label, _confidence(scores[start:end], row[start:end]))
+                    yield window.number, Entity(*place, label, _confidence(scores[start:end], row[start:end]))
 
     def _cleaned(self, text: str, start: int, end: int, label: str) -> tuple[int, int] | None:
         """The word's offsets without marks at its edges; None for what a Chinese name never looks like.
@@ -140,7 +153,11 @@ def _pairs(table: bytes) -> Iterator[tuple[str, str]]:
             yield left, right
 
 
-def _windows(text: str) -> Iterator[_Window]:
+def _length(window: _Window) -> int:
+    return window.end - window.start
+
+
+def _windows(text: str, number: int = 0) -> Iterator[_Window]:
     """Sentence by sentence, none longer than a window; what has no Chinese character is left out."""
     start = first = 0
     while start < len(text):
@@ -149,7 +166,7 @@ def _windows(text: str) -> Iterator[_Window]:
         # A name that is cut in mid sentence lies whole in one of two windows that overlap; each reports its half.
         last = stop or limit - _OVERLAP // 2
         if _HAS_HAN.search(text, first, last):
-            yield _Window(start, stop or limit, first, last)
+            yield _Window(text, number, start, stop or limit, first, last)
         start, first = (stop, stop) if stop else (limit - _OVERLAP, last)
 
 
@@ -167,22 +184,26 @@ def _cut(text: str, start: int, limit: int) -> int:
 
 
 def _viterbi(emissions: NDArray[np.float32], transitions: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Best tag sequences, [sentence, position], of scores [sentence, position, tag] under transitions [to, from]."""
+    """Best tag sequences, [sentence, position], of scores [sentence, position, tag] under transitions [to, from].
+
+    On the way forth only how good the best way to each tag is; which way that is, is asked on the way back, of the one
+    tag that was chosen.
+    """
     import numpy as np
 
-    count, length, _ = emissions.shape
-    row = np.arange(count)
-    best = emissions[:, 0]
-    back = np.empty((length, *best.shape), dtype=np.int16)
+    count, length, size = emissions.shape
+    onward = np.ascontiguousarray(transitions.T)[:, None, :]  # [from, sentence, to]: the greatest is looked for in rows
+    scores = np.empty((size, count, size), dtype=np.float32)
+    best = np.empty((length, count, size), dtype=np.float32)
+    best[0] = emissions[:, 0]
     for position in range(1, length):
-        scores = best[:, None, :] + transitions
-        chosen = scores.argmax(axis=2)
-        back[position] = chosen
-        best = np.take_along_axis(scores, chosen[:, :, None], axis=2)[:, :, 0] + emissions[:, position]
+        np.add(best[position - 1].T[:, :, None], onward, out=scores)
+        np.maximum.reduce(scores, axis=0, out=best[position])
+        best[position] += emissions[:, position]
     path = np.empty((count, length), dtype=np.intp)
-    path[:, -1] = best.argmax(axis=1)
+    path[:, -1] = best[-1].argmax(axis=1)
     for position in range(length - 1, 0, -1):
-        path[:, position - 1] = back[position, row, path[:, position]]
+        path[:, position - 1] = (best[position - 1] + transitions[path[:, position]]).argmax(axis=1)
     return path
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from masking.core.entity import Entity
@@ -49,6 +50,8 @@ _AROUND = 32  # characters of other script that are shown to the model on either
 _WINDOW = 240
 _OVERLAP = 64  # characters that two windows share where one has to be cut in mid sentence; each reports its half
 _BREAK = re.compile(r"([.!?][\"')]? )|(\n(?!\n))|(\n\n+)")
+_BATCH = 512  # pieces that run together, in windows of one length: padding would change the cost, and may the result
+_BLOCK = 1024  # windows that are sorted by length together
 _PIECES = 510  # the model has 512 positions, two of them for [CLS] and [SEP]
 _SURE = 0.5  # share of a label above which a word carries it
 _JOINT = 24  # characters that at most stand between two words of one entity: ", Apartment #"
@@ -101,6 +104,16 @@ class _Window(NamedTuple):
     last: int
 
 
+class _Part(NamedTuple):
+    """What the model is given at once: pieces of a window, which of them open a word, and whose text it is."""
+
+    text: str
+    number: int
+    window: _Window
+    pieces: list[Piece]
+    starts: list[int]
+
+
 class Rampart:
     """One loaded Rampart. Holds no text; `find` may be called from several threads at once."""
 
@@ -126,41 +139,68 @@ class Rampart:
         Stretches without a Latin letter, and blobs of 200 characters and more without a blank, are not looked at.
         Time is linear in the text; memory beyond the result does not grow with it.
         """
-        words = (word for window in _windows(text) for word in self._labelled(text, window))
-        return [entity for group in _groups(text, words) if (entity := _entity(text, group)) is not None]
+        return self.find_many((text,))[0]
 
-    def _labelled(self, text: str, window: _Window) -> Iterator[_Word]:
-        pieces = self._words.pieces(text[window.start : window.end])
-        for begin in range(0, len(pieces), _PIECES):
-            some = pieces[begin : begin + _PIECES]
-            starts = [position for position, piece in enumerate(some) if piece.opens or not position]
-            kinds = self._shares(some, starts)
-            labels = kinds @ self._by_label
-            best = labels.argmax(axis=1)
-            for row in (labels.max(axis=1) > _LIKELY).nonzero()[0]:
-                start = some[starts[row]].start + window.start
-                sure = bool(labels[row, best[row]] > _SURE)
-                if not window.first <= start < window.last or not (sure or text[start].isupper()):
-                    continue
-                if _OTHER_SCRIPT.match(text, start):
-                    continue
-                end = some[starts[row + 1] - 1 if row + 1 < len(starts) else -1].end + window.start
-                while end < len(text) and unicodedata.category(text[end]) == "Mn":
-                    end += 1  # the accent of the last letter, where it is a code point of its own
-                label = self._labels[best[row]]
-                own = kinds[row] * self._by_label[:, best[row]]
-                yield _Word(start, end, label, self._kinds[int(own.argmax())], float(labels[row, best[row]]))
+    def find_many(self, texts: Iterable[str]) -> list[list[Entity]]:
+        """As `find` for each text; windows of as many pieces run together, from whichever text they come.
 
-    def _shares(self, pieces: list[Piece], starts: list[int]) -> NDArray[np.float32]:
-        """For each word that begins at `starts`: the mean over its pieces of the probability of each kind."""
+        Equal to one after another: what the model says of a window does not depend on its company in a batch.
+        """
+        texts = list(texts)
+        words: list[list[_Word]] = [[] for _ in texts]
+        parts = (part for number, text in enumerate(texts) for part in self._parts(text, number))
+        while block := list(islice(parts, _BLOCK)):
+            for part, kinds in zip(block, self._all_shares(block), strict=True):
+                words[part.number].extend(self._labelled(part, kinds))
+        return [_entities(text, some) for text, some in zip(texts, words, strict=True)]
+
+    def _parts(self, text: str, number: int) -> Iterator[_Part]:
+        for window in _windows(text):
+            pieces = self._words.pieces(text[window.start : window.end])
+            for begin in range(0, len(pieces), _PIECES):
+                some = pieces[begin : begin + _PIECES]
+                starts = [position for position, piece in enumerate(some) if piece.opens or not position]
+                yield _Part(text, number, window, some, starts)
+
+    def _labelled(self, part: _Part, kinds: NDArray[np.float32]) -> Iterator[_Word]:
+        text, _, window, pieces, starts = part
+        labels = kinds @ self._by_label
+        best = labels.argmax(axis=1)
+        for row in (labels.max(axis=1) > _LIKELY).nonzero()[0]:
+            start = pieces[starts[row]].start + window.start
+            sure = bool(labels[row, best[row]] > _SURE)
+            if not window.first <= start < window.last or not (sure or text[start].isupper()):
+                continue
+            if _OTHER_SCRIPT.match(text, start):
+                continue
+            end = pieces[starts[row + 1] - 1 if row + 1 < len(starts) else -1].end + window.start
+            while end < len(text) and unicodedata.category(text[end]) == "Mn":
+                end += 1  # the accent of the last letter, where it is a code point of its own
+            label = self._labels[best[row]]
+            own = kinds[row] * self._by_label[:, best[row]]
+            yield _Word(start, end, label, self._kinds[int(own.argmax())], float(labels[row, best[row]]))
+
+    def _all_shares(self, parts: list[_Part]) -> list[NDArray[np.float32]]:
+        """For each part, for each of its words: the mean over its pieces of the probability of each kind."""
+        made: dict[int, NDArray[np.float32]] = {}
+        order = sorted(range(len(parts)), key=lambda at: len(parts[at].pieces))
+        for size, group in groupby(order, key=lambda at: len(parts[at].pieces)):
+            while batch := list(islice(group, max(1, _BATCH // size))):
+                made.update(zip(batch, self._shares([parts[at] for at in batch]), strict=True))
+        return [made[at] for at in range(len(parts))]
+
+    def _shares(self, parts: list[_Part]) -> Iterator[NDArray[np.float32]]:
+        """As `_all_shares`, of parts with equally many pieces, in one run of the model."""
         import numpy as np
 
-        numbers = np.array([[self._first, *(piece.number for piece in pieces), self._last]], dtype=np.int64)
+        numbers = np.array(
+            [[self._first, *(piece.number for piece in part.pieces), self._last] for part in parts], dtype=np.int64
+        )
         feed = {"input_ids": numbers, "attention_mask": np.ones_like(numbers), "token_type_ids": np.zeros_like(numbers)}
-        logits = self._session.run(None, feed)[0][0, 1:-1]
-        sums = np.add.reduceat(probabilities(logits) @ self._by_kind, starts, axis=0)
-        counts = np.diff([*starts, len(pieces)])
-        return np.asarray(sums / counts[:, None], dtype=np.float32)
+        for part, logits in zip(parts, self._session.run(None, feed)[0][:, 1:-1], strict=True):
+            sums = np.add.reduceat(probabilities(logits) @ self._by_kind, part.starts, axis=0)
+            counts = np.diff([*part.starts, len(part.pieces)])
+            yield np.asarray(sums / counts[:, None], dtype=np.float32)
 
 
 def _windows(text: str) -> Iterator[_Window]:
@@ -220,7 +260,11 @@ def _latin(text: str, begin: int, stop: int) -> Iterator[tuple[int, int]]:
         yield max(begin, start - _AROUND), min(stop, end + _AROUND)
 
 
-def _groups(text: str, words: Iterator[_Word]) -> Iterator[list[_Word]]:
+def _entities(text: str, words: Iterable[_Word]) -> list[Entity]:
+    return [entity for group in _groups(text, words) if (entity := _entity(text, group)) is not None]
+
+
+def _groups(text: str, words: Iterable[_Word]) -> Iterator[list[_Word]]:
     """Words that make one entity together: of one label, with nothing but a joint between them."""
     group: list[_Word] = []
     for word in words:
