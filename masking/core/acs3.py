@@ -33,6 +33,7 @@ __all__ = [
     "percent",
     "rpc_signature",
     "verify",
+    "verify_rpc",
 ]
 
 ALGORITHM = "ACS3-HMAC-SHA256"
@@ -43,6 +44,11 @@ WINDOW = 900.0
 _REQUIRED = frozenset(
     {"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"}
 )
+_RPC_REQUIRED = (
+    "Action", "Version", "AccessKeyId", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp",
+    "Signature",
+)  # fmt: skip
+_FORM = "application/x-www-form-urlencoded"
 # The SDK does not encode keys. A key with `&` or `=` in it could then pass for several parameters.
 _KEY = re.compile(r"[A-Za-z0-9._~-]+")
 _NOT_IN_KEY = re.compile(r"[^\x21-\x2b\x2d-\x7e]")
@@ -187,6 +193,39 @@ def rpc_signature(secret: str, method: str, parameters: Mapping[str, str]) -> st
     return b64encode(hmac(f"{secret}&".encode(), to_sign.encode(), sha1).digest()).decode("ascii")
 
 
+def verify_rpc(
+    received: Received, secret_of: Callable[[str], str | None], now: float, *, window: float = WINDOW
+) -> str:
+    """As `verify`, for the older signature, which stands among the parameters and does not cover the headers."""
+    given = _decoded(received.query)
+    if received.body:
+        if received.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+            raise SignatureError("SignatureDoesNotMatch", f"this signature covers no body but {_FORM}")
+        try:
+            given += _decoded(received.body.decode("ascii"))
+        except UnicodeDecodeError:
+            raise SignatureError("InvalidParameter", "the body is not percent-encoded UTF-8") from None
+    parameters = dict(given)
+    if len(parameters) != len(given):
+        raise SignatureError("InvalidParameter", "a parameter comes in the query and in the body")
+    for name in _RPC_REQUIRED:
+        if not parameters.get(name):
+            raise SignatureError(f"Missing{name}", f"the parameter {name} is missing")
+    if (parameters["SignatureMethod"], parameters["SignatureVersion"]) != ("HMAC-SHA1", "1.0"):
+        raise SignatureError("InvalidParameter", "SignatureMethod is HMAC-SHA1 and SignatureVersion 1.0")
+    _check_date(parameters["Timestamp"], now, window, "Timestamp")
+    signature = parameters.pop("Signature")
+    key_id = parameters["AccessKeyId"]
+    secret = secret_of(key_id)
+    made = rpc_signature(secret or "-", received.method, parameters)
+    matches = compare_digest(made.encode(), signature.encode("utf-8", "surrogatepass"))
+    if secret is None:
+        raise SignatureError("InvalidAccessKeyId.NotFound", "no such access key here", 404)
+    if not matches:
+        raise SignatureError("SignatureDoesNotMatch", "the signature is not that of this request with this key")
+    return key_id
+
+
 def _signature(secret: str, canonical: str) -> str:
     to_sign = f"{ALGORITHM}\n{sha256(canonical.encode()).hexdigest()}"
     return hmac(secret.encode(), to_sign.encode(), sha256).hexdigest()
@@ -198,17 +237,17 @@ def _decoded(query: str) -> list[tuple[str, str]]:
     except ValueError:
         raise SignatureError("InvalidParameter", "the query is not percent-encoded UTF-8") from None
     if len({name for name, _ in pairs}) != len(pairs):
-        raise SignatureError("InvalidParameter", "a query parameter comes twice")
+        raise SignatureError("InvalidParameter", "a parameter comes twice")
     return pairs
 
 
-def _check_date(text: str, now: float, window: float) -> None:
+def _check_date(text: str, now: float, window: float, name: str = "x-acs-date") -> None:
     match = _DATE.fullmatch(text)
     year, month, day, hour, minute, second = map(int, match.groups()) if match else (0,) * 6
     is_date = year >= 1970 and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]
     if not is_date or hour > 23 or minute > 59 or second > 60:
-        raise SignatureError("InvalidTimeStamp.Format", "x-acs-date is not YYYY-MM-DDThh:mm:ssZ")
+        raise SignatureError("InvalidTimeStamp.Format", f"{name} is not YYYY-MM-DDThh:mm:ssZ")
     if abs(timegm((year, month, day, hour, minute, second)) - now) > window:
         raise SignatureError(
-            "InvalidTimeStamp.Expired", f"x-acs-date is more than {window:g} seconds away; set the machine's clock"
+            "InvalidTimeStamp.Expired", f"{name} is more than {window:g} seconds away; set the machine's clock"
         )
