@@ -19,6 +19,7 @@ _COMMANDS = {
     "restore": "Put the values back into an answer.",
     "rules": "List, show, check and explain categories and their rules.",
     "serve": "Mask between any client and any language model, at one port.",
+    "policy": "Prove what categories mask, and see what changes when they are edited.",
     "models": "Install, list, verify and remove the models that find names.",
 }
 

@@ -2,6 +2,7 @@
 
 MaskingError
   RuleError          the author of a rule file: file, line, rule
+  SuiteError         the author of a suite or of a list of obligations: file, line, case
   ProviderError      the author of a provider descriptor: file, line, descriptor
   ModelError         a model that a category needs is missing or damaged on this machine
   ConfigurationError the caller named something that does not exist, or combined what does not go together
@@ -25,6 +26,7 @@ __all__ = [
     "RestoreError",
     "RuleError",
     "SealError",
+    "SuiteError",
     "UnmaskableError",
     "VaultError",
 ]
@@ -48,6 +50,10 @@ class _FileError(MaskingError):
 
 class RuleError(_FileError):
     """A rule file is wrong; says file, line (1-based), rule and what to do."""
+
+
+class SuiteError(RuleError):
+    """A suite of cases, or a list of obligations, is wrong; says file, line (1-based), case and what to do."""
 
 
 class ProviderError(_FileError):
