@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from importlib.resources import files
+from random import Random
 from typing import Any
 
 import pytest
@@ -289,3 +290,13 @@ def test_a_day_that_the_calendar_lacks_is_no_date(year: int, month: int, day: in
 def test_an_ipv4_check_never_accepts_what_is_no_address(address: object) -> None:
     assert not check("ipv4")(f"{address}.1")
     assert not check("ipv6")(str(address))
+
+
+def test_our_check_digits_are_those_of_python_stdnum() -> None:
+    from stdnum import luhn
+
+    generator = Random(5)
+    for _ in range(2_000):
+        number = "".join(generator.choices("0123456789", k=generator.randrange(13, 20)))
+
+        assert CHECKS["luhn"]()(number) == luhn.is_valid(number)

@@ -15,7 +15,7 @@ import pytest
 from presidio_texts import phone_text, text_for
 
 from masking import UnmaskableError, presidio
-from masking.core.numberplan import plan
+from masking.core.numberplan import Plan, plan
 from masking.core.phone import Phones
 from masking.core.rule import PresidioSource
 from masking.presidio.bank import Bank
@@ -208,6 +208,21 @@ def _outermost(places: set[tuple[int, int]]) -> set[tuple[int, int]]:
 
 def _holds(other: tuple[int, int], one: tuple[int, int]) -> bool:
     return other[0] <= one[0] and one[1] <= other[1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_possible_length_is_one_that_phonenumbers_takes(seed: int) -> None:
+    generator = Random(seed)
+    codes = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+    for _ in range(2_000):
+        lead = generator.choice(("", "0", str(generator.choice(codes)), f"{generator.choice(codes)}0"))
+        digits = lead + "".join(generator.choices("0123456789", k=generator.randrange(18)))
+        try:
+            expected = phonenumbers.is_possible_number(phonenumbers.parse(f"+{digits}", "ZZ"))
+        except phonenumbers.NumberParseException:
+            expected = False
+
+        assert (Plan.possible(digits) is True) == expected, digits
 
 
 def test_numbering_plans_agree_with_phonenumbers_in_every_land() -> None:

@@ -51,7 +51,7 @@ class _Positions:
 class State:
     """What has been read so far, as far as it matters for what comes."""
 
-    __slots__ = ("bound", "groups", "moves", "patterns", "pieces", "steps", "unheld", "word")
+    __slots__ = ("bound", "groups", "later", "moves", "patterns", "pieces", "steps", "unheld", "word")
 
     def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, owner: Automaton) -> None:
         self.groups = groups
@@ -61,6 +61,9 @@ class State:
         """What the last character was: 0 neither, 1 a digit, 2 an ASCII letter, 3 `_`, 4 another letter."""
         self.steps: dict[str, _Step] = {}
         self.moves = Moves(self)
+        """While nothing may have matched."""
+        self.later = Moves(self)
+        """While something may have matched in what waits."""
         self.pieces: dict[str, Move] = {}
         alive = [position for group in (*groups, unheld) for position in group]
         self.patterns = frozenset(owner.owner[position] for position in alive)
@@ -87,12 +90,13 @@ class Move:
     touched: frozenset[int]
 
 
-class Moves(dict[str, tuple[int, "Moves", tuple[int, ...]]]):
+class Moves(dict[str, tuple[int, "Moves", Any]]):
     """The pieces that need no thought in a state: what waits afterwards, the moves that then count, and where in what
     waits the state's groups begin.
 
-    What waits: -1 nothing, -2 what waited and the piece too (and groups begin where they did), otherwise the piece from
-    that offset on.
+    What waits: -1 nothing; -2 what waited and the piece too, and groups begin where they did; -3 the same with the
+    groups that are given instead (as Move.kept); -4 the same, given with the patterns that may have matched; otherwise
+    the piece from that offset on.
     """
 
     __slots__ = ("state",)
@@ -330,23 +334,31 @@ class Automaton:
             first.pieces[piece] = move
         return move
 
-    def remember(self, before: State, piece: str, move: Move) -> None:
-        """Note a move that needs no thought when it comes again, if it is one: nothing may have matched, and what waits
+    def remember(self, before: Moves, piece: str) -> None:
+        """Note a move that needs no thought when it comes again, if it is one: nothing is to be decided, and what waits
         begins in the piece, or as it did before."""
-        if move.touched or not 0 < len(piece) <= _LONGEST_PIECE or self._remembered >= _MOST_MOVES:
+        if not 0 < len(piece) <= _LONGEST_PIECE or self._remembered >= _MOST_MOVES:
             return
-        kept = move.kept
-        starts: tuple[int, ...] = ()
-        if not kept:
-            waits = -1
+        move = self.move(before.state, piece)
+        kept, state = move.kept, move.state
+        later = before is before.state.later
+        known: tuple[int, Moves, Any]
+        if kept and kept[0] == 0:
+            if move.touched:
+                known = (-4, state.later, (kept, move.touched))
+            else:
+                same = kept == tuple(range(len(before.state.groups)))
+                known = (-2 if same else -3, state.later if later else state.moves, kept)
+        elif later or move.touched:
+            return
+        elif not kept:
+            known = (-1, state.moves, ())
         elif kept[0] < 0:
             waits = -1 - kept[0]
             if waits == 1 and piece[0] == " ":
                 waits = 0  # the blank before a word waits with it: to cut it off would cost more than all the rest
-            starts = tuple(-1 - offset - waits for offset in kept)
-        elif kept == tuple(range(len(before.groups))):
-            waits = -2
+            known = (waits, state.moves, tuple(-1 - offset - waits for offset in kept))
         else:
             return
         self._remembered += 1
-        before.moves[piece] = (waits, move.state.moves, starts)
+        before[piece] = known

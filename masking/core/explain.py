@@ -153,7 +153,7 @@ def _by_detector(
 
 def _by_pattern(view: View, rule: Rule, source: PatternSource, pattern: Pattern) -> Iterator[_Match]:
     by = f"pattern, check {' and '.join(source.names)}" if source.checks else "pattern"
-    accepted = list(pattern.matches(view, source.accepts if source.checks else None))
+    accepted = list(pattern.matches(view, source.accept))
     for _, _, start, end in accepted:
         yield _judged(view, rule, start, end, rule.score, by)
     # Without boundaries and checks: what is here and not there was refused by one of them.

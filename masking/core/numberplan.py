@@ -131,6 +131,21 @@ class Plan:
             return None
         return there._significant(code, number) is not None
 
+    @staticmethod
+    def possible(digits: str) -> bool | None:
+        """As `abroad`, by the length alone; what can be dialled within an area only is possible, too."""
+        if len(digits) <= _LEAST_NSN:
+            return False
+        code, number = _leading_code(digits)
+        there = _main(code) if code else None
+        if there is None:
+            return None
+        if len(number) < _LEAST_NSN:
+            return False
+        shorter, _ = there._stripped(number)
+        length = len(shorter if there._possible(shorter) else number)
+        return _LEAST_NSN <= length <= _MOST_NSN and (length in there._lengths or length in there._local)
+
     def _significant(self, code: str, number: str) -> str | None:
         """The national number in the digits behind a country code whose plan this is, if there is a valid one."""
         if len(number) < _LEAST_NSN:

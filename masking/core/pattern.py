@@ -75,7 +75,7 @@ class Pattern:
     Raises PatternSyntaxError when `source` is not in the shared subset.
     """
 
-    __slots__ = ("_engine", "after", "before", "source", "trigger")
+    __slots__ = ("_engine", "_least", "after", "before", "source", "trigger")
 
     def __init__(self, source: str, before: str = "none", after: str = "none", *, ignore_case: bool = False) -> None:
         _check_subset(source)
@@ -84,6 +84,7 @@ class Pattern:
         try:
             # Read by the parser of `re` as well, so that a rule that loads here loads on a machine without RE2 too.
             self.trigger = trigger(self.source)
+            self._least = max(1, self.trigger.least)
             self._engine: _Engine = (_Fallback if re2 is None else _Linear)(self.source, before, after)
         except PatternSyntaxError:
             raise
@@ -101,28 +102,44 @@ class Pattern:
         for place in self.matches(view, accept):
             yield place[2:]
 
-    def matches(self, view: View, accept: Accept | None = None, start: int = 0) -> Iterator[Place]:
+    def matches(self, view: View, accept: Accept | None = None, start: int = 0) -> list[Place]:
         """As `spans`, from the character `start` of the view on: (start, end) of each match, then of its value.
 
         What stands before `start` is seen by boundaries only.
         """
-        text = self._engine.text(view)
-        at, size = self._engine.offset(view, start), len(text)
-        while at <= size:
-            place = self._engine.search(text, at, size)
+        if len(view.text) - start < self._least:
+            return []
+        engine = self._engine
+        text = engine.text(view)
+        at, size = engine.offset(view, start) if start else 0, len(text)
+        last = size - self._least  # behind it there is no room for a match
+        match, group, back = engine.match, engine.group, engine.back
+        found: list[Place] = []
+        while at <= last:
+            if match is not None:  # RE2, asked here: in a stream, where the text is short, calls are most of the cost
+                spans = match(_UNANCHORED, text, at - back if at > back else 0, size)
+                begun, end = spans[1]
+                if begun < 0:
+                    break
+                first, stop = spans[group]
+                # Else with fewer neighbours before it, the match began too early, or the value was not in it.
+                place = (begun, end, first, stop) if begun >= at and first >= 0 else engine.search(text, at, size)
+            else:
+                place = engine.search(text, at, size)
             if place is None:
-                return
+                break
             if place[2] == place[3]:
                 at = place[0] + 1
                 continue
-            if accept is not None and not accept(self._engine.value(text, place)):
+            if accept is not None and not accept(engine.value(text, place)):
                 shorter = self._shorter(text, place, accept)
                 if shorter is None:
                     at = place[0] + 1
                     continue
                 place = shorter
-            yield self._engine.characters(view, place)
-            at = max(place[1], at + 1)
+            found.append(place if engine.aligned else engine.characters(view, place))
+            at = place[1] if place[1] > at else at + 1
+        return found
 
     def _shorter(self, text: Any, place: Place, accept: Accept) -> Place | None:
         engine, (start, end, first, last) = self._engine, place
@@ -239,6 +256,13 @@ def _levels(digits: Sequence[int]) -> Any:
 
 
 class _Engine(Protocol):
+    match: Any
+    """RE2's own search, where there is one; then the group of the value, and the neighbours that it has to see."""
+    group: int
+    back: int
+    aligned: bool
+    """Whether places in what is searched are places in the view."""
+
     def matches_nothing(self) -> bool: ...
     def text(self, view: View) -> Any: ...
     def search(self, text: Any, start: int, stop: int) -> Place | None: ...
@@ -252,6 +276,10 @@ class _Fallback:
     """The standard library's `re`: may take quadratic time on hostile patterns, never finds anything else."""
 
     __slots__ = ("_compiled", "_value")
+
+    match = None
+    group = back = 0
+    aligned = True
 
     def __init__(self, source: str, before: str, after: str) -> None:
         self._compiled = re.compile(f"{BOUNDARIES[before][0]}(?:{source}){BOUNDARIES[after][1]}", re.ASCII)
@@ -286,36 +314,38 @@ class _Fallback:
 class _Linear:
     """RE2 on bytes: the one-byte image where the pattern names only ASCII, else UTF-8."""
 
-    __slots__ = ("_back", "_image", "_regexp", "_value")
+    __slots__ = ("aligned", "back", "group", "match")
 
     def __init__(self, source: str, before: str, after: str) -> None:
         whole = f"{BOUNDARIES[before][2]}({source}){BOUNDARIES[after][3]}"
-        self._image = _NOT_ON_IMAGE.search(whole) is None
+        self.aligned = _NOT_ON_IMAGE.search(whole) is None
         try:
-            compiled = re2.compile(whole.encode(), _options("LATIN1" if self._image else "UTF8"))
+            compiled = re2.compile(whole.encode(), _options("LATIN1" if self.aligned else "UTF8"))
         except re2.error as error:
             reason = error.args[0]
             shown = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
             raise PatternSyntaxError(f"does not compile in RE2: {shown}") from None
-        self._regexp = compiled._regexp  # the public wrapper builds a generator and a match per search
-        self._value = compiled.groupindex.get(b"value", 1)
+        self.match = compiled._regexp.Match  # the public wrapper builds a generator and a match per search
+        self.group = compiled.groupindex.get(b"value", 1)
         # The neighbours before a match are consumed, so a search starts that many bytes early to have them.
-        self._back = {"none": 0, "number": 2, "decimal": 2, "any_letter": 4}.get(before, 1)
+        self.back = {"none": 0, "number": 2, "decimal": 2, "any_letter": 4}.get(before, 1)
 
     def matches_nothing(self) -> bool:
-        return bool(self._regexp.Match(_UNANCHORED, b"", 0, 0)[0][0] >= 0)
+        return bool(self.match(_UNANCHORED, b"", 0, 0)[0][0] >= 0)
 
     def text(self, view: View) -> bytes:
-        return view.image if self._image else view.utf8
+        return view.image if self.aligned else view.utf8
 
     def search(self, text: bytes, start: int, stop: int) -> Place | None:
-        at = max(0, start - self._back)
+        back = self.back
+        at = start - back if start > back else 0
         while True:
-            spans = self._regexp.Match(_UNANCHORED, text, at, stop)
-            (whole_start, whole_end), (value_start, value_end) = spans[1], spans[self._value]
+            spans = self.match(_UNANCHORED, text, at, stop)
+            whole_start, whole_end = spans[1]
             if whole_start < 0:
                 return None
             if whole_start >= start:
+                value_start, value_end = spans[self.group]
                 if value_start < 0:  # the group `value` stands in an alternative that was not taken
                     return whole_start, whole_end, whole_start, whole_end
                 return whole_start, whole_end, value_start, value_end
@@ -325,7 +355,7 @@ class _Linear:
         return text[place[2] : place[3]].decode("utf-8", "replace")
 
     def characters(self, view: View, place: Place) -> Place:
-        if self._image:
+        if self.aligned or len(view.utf8) == len(view.text):
             return place
         start, end, first, last = place
         # In ascending order, which is what counting is cheap in.
@@ -333,13 +363,14 @@ class _Linear:
         return begins, view.character(end), value_begins, value_ends
 
     def offset(self, view: View, character: int) -> int:
-        return character if self._image else len(view.text[:character].encode("utf-8", "surrogatepass"))
+        return character if self.aligned else len(view.text[:character].encode("utf-8", "surrogatepass"))
 
     def separators(self, text: bytes, start: int, end: int) -> Sequence[int]:
         stops = [i for i in range(end - 1, start, -1) if text[i] < 0x80 and not chr(text[i]).isalnum()]
         return stops[:_MOST_SHORTER]
 
 
+_UNANCHORED: Any = None
 if re2 is not None:
     from re2 import _re2
 

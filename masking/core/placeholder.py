@@ -157,7 +157,7 @@ class Grammar:
     """The forms of the placeholders of some entities.
 
     `starts` finds the next character at which a form may begin, `anywhere` also one that is joined to a word before it;
-    `quiet` remembers texts in which none can begin.
+    `quiet` remembers texts in which none can begin, `loud` those of them in which a link may.
     Immutable in what it accepts; states and the memory of quiet texts grow with use, up to a bound.
     """
 
@@ -175,6 +175,7 @@ class Grammar:
         self.starts = re.compile(self._start_pattern(alone=True))
         self.anywhere = re.compile(self._start_pattern(alone=False))
         self.quiet: dict[str, str] = {}
+        self.loud: dict[str, str] = {}
         # The last letter of some entity, what may stand between it and the number, and the number's first digit.
         lasts = "".join(
             sorted({entity[-1] + entity[-1].lower() + chr(ord(entity[-1]) + 0xFEE0) for entity in entities})

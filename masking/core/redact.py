@@ -14,11 +14,12 @@ prose never waits: of 京A12345 the province stays, of an address in Chinese wha
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple
 
-from masking.core.automaton import Automaton, State
+from masking.core.automaton import Automaton, Moves, State
 from masking.core.character import identifies, limited, width
 from masking.core.context import Context
 from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
@@ -36,6 +37,10 @@ Edit = tuple[int, str | None]
 _LONGEST_CONTEXT: Final = 512
 _LONG: Final = 512  # characters from which a whole text goes through the gate
 _UNLIMITED: Final = 1 << 16  # characters; what is longer has no end of its own
+_AFTER: Final = attrgetter("after", "pattern")
+_NO_ENDS: Final[Mapping[int, int]] = {}
+_NOTHING: Final[frozenset[int]] = frozenset()
+_PATIENT: Final = 48  # characters
 _SLACK: Final = 2  # characters that a boundary may look at
 
 
@@ -44,26 +49,28 @@ def mark(entity: str) -> str:
     return f"<{entity}>"
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A match in a text that is not settled, in characters of that text; `end` is that of the whole match."""
+class _Candidate(NamedTuple):
+    """A match in a text that is not settled, in characters of that text; `after` is the end of the whole match.
 
-    finding: Finding
+    In the order in which `resolve` ranks findings, so that the least of some is the best.
+    """
+
+    unproved: bool
+    negative_score: float
+    negative_length: int
     order: int
-    pattern: int
+    start: int
     end: int
-    values: tuple[str, str]
+    after: int
+    pattern: int
+    begun: int
+    """Where the value begins, with characters that do not identify; negative in the context."""
 
 
 class _End(str):
     """Stands in the trail where a match of a pattern ended, and is empty as text."""
 
     __slots__ = ("pattern",)
-
-    def __new__(cls, pattern: int) -> _End:
-        made = super().__new__(cls)
-        made.pattern = pattern
-        return made
 
     pattern: int
 
@@ -79,6 +86,7 @@ class _Look:
     proves: bool
     context: Context | None
     needs: int
+    ended: _End
 
 
 class Plan:
@@ -86,39 +94,56 @@ class Plan:
 
     def __init__(self, category: Category) -> None:
         self.looks = [look for order, rule in enumerate(category.rules) for look in _looks(rule, order)]
+        for number, look in enumerate(self.looks):
+            look.ended.pattern = number
         self.lookback = max((look.needs for look in self.looks), default=0)
         self.automaton = Automaton([(one.pattern.source, one.pattern.before, one.pattern.after) for one in self.looks])
         self._gate = Gate([look.pattern for look in self.looks])
 
-    def candidates(
-        self, before: str, text: str, touched: Collection[int], ends: dict[int, int]
-    ) -> Iterator[_Candidate]:
+    def candidates(self, before: str, text: str, touched: Collection[int], ends: Mapping[int, int]) -> list[_Candidate]:
         """What the patterns `touched` find in `text`, with `before` as context; `ends` says up to where in
         `before + text` a pattern has matched already."""
         size = len(before)
         whole = before + text
         view = StreamView(whole)
-        for number in sorted(touched):
-            look = self.looks[number]
-            rule = look.rule
-            for _, end, start, stop in look.pattern.matches(view, look.accept, view.seen_from(ends.get(number, 0))):
+        aligned = view.is_aligned
+        found: list[_Candidate] = []
+        looks = self.looks
+        for number in sorted(touched) if len(touched) > 1 else touched:
+            look = looks[number]
+            at = ends.get(number, 0) if ends else 0
+            matches = look.pattern.matches(view, look.accept, view.seen_from(at) if at else 0)
+            if not matches:
+                continue
+            rule, context = look.rule, look.context
+            for _, end, start, stop in matches:
                 if rule.allow and normal(view.text[start:stop]) in rule.allow:
                     continue
                 score = rule.score
-                if look.context is not None:
-                    near = look.context.near(view, start, stop) is not None
-                    if look.context.required and not near:
+                if context is not None:
+                    near = context.near(view, start, stop) is not None
+                    if context.required and not near:
                         continue
-                    if near and look.context.score is not None:
-                        score = look.context.score
-                begun, last = view.original(start, stop)
+                    if near and context.score is not None:
+                        score = context.score
+                begun, last = (start, stop) if aligned else view.original(start, stop)
                 first = begun
-                while first < last and not identifies(whole[first]):
+                while first < last and not ("!" <= whole[first] <= "~") and not identifies(whole[first]):
                     first += 1
                 if size <= first < last:
-                    finding = Finding(first - size, last - size, rule.entity, score, rule.id, look.proves)
-                    after = view.original(end - 1, end)[1] - size
-                    yield _Candidate(finding, look.order, number, after, (whole[first:last], whole[begun:last]))
+                    after = end if aligned else view.original(end - 1, end)[1]
+                    found.append(
+                        _Candidate(
+                            not look.proves, -score, first - last, look.order,
+                            first - size, last - size, after - size, number, begun - size,
+                        )
+                    )  # fmt: skip
+        return found
+
+    def finding(self, one: _Candidate) -> Finding:
+        """What a candidate becomes."""
+        rule = self.looks[one.pattern].rule
+        return Finding(one.start, one.end, rule.entity, -one.negative_score, rule.id, not one.unproved)
 
     def findings(self, text: str) -> list[Finding]:
         """What an answer that is `text` would be redacted by, the whole of it known."""
@@ -126,7 +151,7 @@ class Plan:
         if not touched:
             return []
         candidates = self.candidates("", text, touched, {})
-        return resolve(((one.finding, one.order) for one in candidates), text)
+        return resolve(((self.finding(one), one.order) for one in candidates), text)
 
     def touched(self, text: str) -> frozenset[int]:
         """The patterns that may match in `text`."""
@@ -146,13 +171,13 @@ def _looks(rule: Rule, order: int) -> Iterator[_Look]:
         context = None
     elif context is not None:
         context = Context(context.words, context.within, "before", required=context.required, score=context.score)
-    accept = source.accepts if source.checks else None
+    accept = source.accept
     near = 0 if context is None else context.within + max(map(len, context.words))
     for pattern in map(_bounded, source.patterns):
         # What a pattern matches before its value, or of Han characters, may have been said already.
         said = "(?P<value>" in pattern.source or not pattern.source.isascii()
         needs = max(near, min(width(pattern.source), _LONGEST_CONTEXT) if said else 0) + _SLACK
-        yield _Look(pattern, rule, order, accept, source.proves, context, needs)
+        yield _Look(pattern, rule, order, accept, source.proves, context, needs, _End())
 
 
 def _bounded(pattern: Pattern) -> Pattern:
@@ -175,10 +200,11 @@ class Redactor:
 
     `held` is what waits, `read` how much of it the automaton has read (not an escape that is not whole), `state` and
     `starts` where the automaton is and where in `held` its groups began, `touched` the patterns that may have matched
-    in `held`, `trail` what was said last.
+    in `held`, the last of them up to `until`, `trail` what was said last. A match that is not decided goes up to
+    `blocked`: before, there is nothing to decide.
     """
 
-    __slots__ = ("_plan", "held", "own", "read", "starts", "state", "touched", "trail")
+    __slots__ = ("_plan", "blocked", "held", "own", "read", "starts", "state", "touched", "trail", "until")
 
     def __init__(self, plan: Plan, own: Collection[str]) -> None:
         """`own` are values that are kept in clear: those of the session."""
@@ -189,6 +215,7 @@ class Redactor:
         self.state: State = plan.automaton.idle
         self.starts: tuple[int, ...] = ()
         self.touched: frozenset[int] = frozenset()
+        self.until = self.blocked = 0
         self.trail: deque[str] = deque(maxlen=plan.lookback + LONGEST + 16)
 
     def take(self, text: str, *, last: bool = False) -> list[Edit]:
@@ -202,7 +229,10 @@ class Redactor:
         move = automaton.move(self.state, pending[waiting:])
         state = move.state
         starts = tuple(self.starts[number] if number >= 0 else waiting - 1 - number for number in move.kept)
-        touched = self.touched | move.touched
+        touched = self.touched
+        if move.touched:
+            touched |= move.touched
+            self.until = len(pending)
         hold = starts[0] if starts else len(pending)
         if len(pending) - hold > state.bound:
             state, starts = self._again(pending, len(pending) - state.bound)
@@ -228,32 +258,58 @@ class Redactor:
         return edits
 
     def step(self, text: str) -> str | None:
-        """As `take` where nothing has to be decided: what is said as it stands; None where `take` must see."""
-        waiting = len(self.held)
+        """As `take`, joined, for a text that holds no escape; None where `take` must see."""
+        held = self.held
+        waiting = len(held)
         if self.read < waiting:
             return None
-        move = self._plan.automaton.move(self.state, text)
-        touched = self.touched | move.touched
-        starts = tuple([self.starts[number] if number >= 0 else waiting - 1 - number for number in move.kept])
-        pending = self.held + text
-        hold = starts[0] if starts else len(pending)
-        if len(pending) - hold > move.state.bound or (touched and hold):
-            return None
-        self.state, self.touched = move.state, touched
-        self.read = len(pending) - hold
+        state = self.state
+        move = state.pieces.get(text) or self._plan.automaton.move(state, text)
+        pending = held + text
+        size = waiting + len(text)
+        touched = self.touched
+        if move.touched:
+            touched |= move.touched
+            self.until = size
+        if move.kept:
+            begun = self.starts
+            starts = tuple([begun[number] if number >= 0 else waiting - 1 - number for number in move.kept])
+            hold = starts[0]
+            if size - hold > move.state.bound:
+                return None
+        else:
+            starts = ()
+            hold = size
+        self.state = move.state
+        if touched and hold:
+            if hold < self.blocked or (hold < self.until and size <= _PATIENT):
+                hold = 0  # what may have matched reaches over it, most likely: to look now would be in vain
+            else:
+                self.held = pending
+                edits, hold, touched = self._settle(pending, hold, touched)
+                self.touched = touched
+                self.held = pending[hold:]
+                self.read = size - hold
+                self.starts = tuple([start - hold for start in starts])
+                said, at = "", 0
+                for length, instead in edits:
+                    said += pending[at : at + length] if instead is None else instead
+                    at += length
+                return said
+        self.touched = touched
+        self.read = size - hold
         if not hold:
             self.held, self.starts = pending, starts
             return ""
         self.held = pending[hold:]
-        self.starts = tuple([start - hold for start in starts]) if starts else ()
+        self.starts = tuple([start - hold for start in starts])
         said = pending[:hold]
         self.trail.append(said)
         return said
 
-    def remember(self, before: State, text: str) -> None:
-        """Note what `text` did in the state `before`, a whole piece in which no placeholder begins."""
-        automaton = self._plan.automaton
-        automaton.remember(before, text, automaton.move(before, text))
+    def remember(self, before: Moves, text: str) -> None:
+        """Note what `text`, a whole piece in which no placeholder begins, does when these moves count."""
+        self._plan.automaton.remember(before, text)
 
     def _whole(self, pending: str) -> list[Edit]:
         """All of a long text whose end is known: the patterns' own gate is quicker than the automaton."""
@@ -272,6 +328,7 @@ class Redactor:
         """What follows has nothing to do with what came."""
         self.held, self.read = "", 0
         self.state, self.starts, self.touched = self._plan.automaton.idle, (), frozenset()
+        self.until = self.blocked = 0
         self.trail.clear()
 
     def _again(self, pending: str, start: int) -> tuple[State, tuple[int, ...]]:
@@ -286,51 +343,115 @@ class Redactor:
 
     def _settle(self, pending: str, hold: int, touched: frozenset[int]) -> tuple[list[Edit], int, frozenset[int]]:
         """Decide what ends before everything that is still open; returns what is said, up to where, and the rest."""
-        before, ends = self._context(max(self._plan.looks[number].needs for number in touched) + LONGEST)
-        candidates = list(self._plan.candidates(before, pending, touched, ends))
-        reach = _reach(candidates, hold)
-        decided = [one for one in candidates if one.end <= reach]
-        values = {one.finding: one.values for one in decided}
-        edits: list[Edit] = []
+        plan = self._plan
+        looks = plan.looks
+        needs = 0
+        for number in touched:
+            if looks[number].needs > needs:
+                needs = looks[number].needs
+        before, ends = self._context(needs + LONGEST)
+        candidates = plan.candidates(before, pending, touched, ends)
+        self.blocked = 0
+        reach = hold
+        if not candidates:
+            edits: list[Edit] = [(hold, None)]
+            self._trail(pending[:hold])
+        elif len(candidates) == 1 and candidates[0].after <= hold:
+            one = candidates[0]
+            edits = self._edits(before, pending, reach, candidates)
+            self.trail.append(pending[: one.after])
+            self.trail.append(looks[one.pattern].ended)
+            if reach > one.after:
+                self.trail.append(pending[one.after : reach])
+            candidates = []
+        else:
+            reach = _reach(candidates, hold)
+            if reach < hold:
+                self.blocked = max(one.after for one in candidates if one.start < hold) - reach
+            decided = [one for one in candidates if one.after <= reach]
+            edits = self._edits(before, pending, reach, decided)
+            said = 0
+            if len(decided) > 1:
+                decided.sort(key=_AFTER)
+            for one in decided:
+                if one.after > said:
+                    self.trail.append(pending[said : one.after])
+                    said = one.after
+                self.trail.append(looks[one.pattern].ended)
+            if reach > said:
+                self.trail.append(pending[said:reach])
+        if reach >= len(pending):
+            return edits, reach, _NOTHING
+        waiting = frozenset([one.pattern for one in candidates if one.after > reach]) if candidates else _NOTHING
+        if self.until > reach:
+            # What matched may be another place than was found now, once more of the text is known.
+            waiting |= touched & self.state.patterns
+        self.until -= reach
+        return edits, reach, waiting
+
+    def _edits(self, before: str, pending: str, reach: int, decided: list[_Candidate]) -> list[Edit]:
+        """What becomes of the text up to `reach`, in which these candidates lie."""
+        if not decided:
+            return [(reach, None)] if reach else []
+        plan, own = self._plan, self.own
+        best = min(decided) if len(decided) > 1 else decided[0]
+        first, last = best.start, best.end
+        for one in decided:
+            if one.start < first or one.end > last:
+                found = resolve([(plan.finding(one), one.order) for one in decided], pending)
+                break
+        else:
+            found = None
+        kept: set[tuple[int, int]] = set()
+        if own:
+            for one in decided:
+                value = pending[one.start : one.end]
+                if value in own or (one.begun != one.start and _between(before, pending, one.begun, one.end) in own):
+                    kept.add((one.start, one.end))
+        if found is None:
+            if (first, last) in kept:
+                return [(reach, None)]
+            edits: list[Edit] = [(first, None)] if first else []
+            edits.append((last - first, mark(plan.looks[best.pattern].rule.entity)))
+            if reach > last:
+                edits.append((reach - last, None))
+            return edits
+        edits = []
         at = 0
-        for finding in resolve(((one.finding, one.order) for one in decided), pending):
-            if any(value in self.own for value in values.get(finding, (pending[finding.start : finding.end],))):
+        for finding in found:
+            start, end = finding.start, finding.end
+            if (start, end) in kept or pending[start:end] in own:
                 continue
-            if finding.start > at:
-                edits.append((finding.start - at, None))
-            edits.append((finding.end - finding.start, mark(finding.entity)))
-            at = finding.end
+            if start > at:
+                edits.append((start - at, None))
+            edits.append((end - start, mark(finding.entity)))
+            at = end
         if reach > at:
             edits.append((reach - at, None))
-        said = 0
-        for end, pattern in sorted((one.end, one.pattern) for one in decided):
-            self._trail(pending[said:end])
-            self.trail.append(_End(pattern))
-            said = end
-        self._trail(pending[said:reach])
-        waiting = frozenset(one.pattern for one in candidates if one.end > reach)
-        return edits, reach, (touched & self.state.patterns) | waiting if reach < len(pending) else frozenset()
+        return edits
 
     def _trail(self, said: str) -> None:
         if said:
             self.trail.append(said)
 
-    def _context(self, size: int) -> tuple[str, dict[int, int]]:
+    def _context(self, size: int) -> tuple[str, Mapping[int, int]]:
         """The last `size` characters that were said, and up to where in them patterns have matched."""
         pieces: list[str] = []
         behind = 0
         marks: list[tuple[int, int]] = []
         for piece in reversed(self.trail):
-            if behind >= size:
-                break
             if piece:
                 pieces.append(piece)
                 behind += len(piece)
+                if behind >= size:
+                    break
             elif isinstance(piece, _End):
                 marks.append((piece.pattern, behind))
-        said = "".join(reversed(pieces))[-size:]
-        ends = {pattern: len(said) - behind for pattern, behind in reversed(marks)}
-        return said, ends
+        pieces.reverse()
+        said = "".join(pieces)[-size:]
+        if not marks:
+            return said, _NO_ENDS
+        return said, {pattern: len(said) - behind for pattern, behind in reversed(marks)}
 
 
 def _without_begun_escape(text: str, start: int) -> str:
@@ -341,12 +462,17 @@ def _without_begun_escape(text: str, start: int) -> str:
     return text if begun is None else text[: begun.start()]
 
 
+def _between(before: str, text: str, start: int, end: int) -> str:
+    """A part of `before + text`, in characters of `text`."""
+    return text[start:end] if start >= 0 else before[len(before) + start :] + text[:end]
+
+
 def _reach(candidates: Sequence[_Candidate], hold: int) -> int:
     """The last place up to `hold` that no match reaches over."""
     moved = True
     while moved:
         moved = False
         for one in candidates:
-            if one.finding.start < hold < one.end:
-                hold, moved = one.finding.start, True
+            if one.start < hold < one.after:
+                hold, moved = one.start, True
     return hold

@@ -37,6 +37,11 @@ class PatternSource:
         """Whether every check confirms the value."""
         return all(check(value) for check in self.checks)
 
+    @property
+    def accept(self) -> Accept | None:
+        """The checks as one; None where there is none."""
+        return self.accepts if len(self.checks) > 1 else self.checks[0] if self.checks else None
+
 
 @dataclass(frozen=True, slots=True)
 class TermSource:

@@ -178,7 +178,7 @@ class Scanner:
                 if next(pattern.spans(view), None) is not None:
                     yield from self._detected(view, order, rule, source)
                 continue
-            accept = source.accepts if source.checks else None
+            accept = source.accept
             for start, end in pattern.spans(view, accept):
                 finding = self._finding(view, start, end, rule, rule.score, checked=source.proves)
                 if finding is not None:

@@ -197,14 +197,9 @@ class Stream:
 
     def _remember(self, text: str) -> None:
         """Nothing begins in `text`, wherever it stands: what may precede a form only ever forbids one."""
-        if LOUD.search(text):
-            return
-        if (
-            0 < len(text) <= _QUIET_LENGTH
-            and len(self._quiet) < _QUIET_ENTRIES
-            and not self._grammar.starts.search(text)
-        ):
-            self._quiet[text] = text
+        known = self._grammar.loud if LOUD.search(text) else self._quiet
+        if 0 < len(text) <= _QUIET_LENGTH and len(known) < _QUIET_ENTRIES and not self._grammar.starts.search(text):
+            known[text] = text
 
 
 _THINK: Moves = Moves.none()
@@ -262,6 +257,15 @@ class RedactingStream(Stream):
         elif len(held) > _LONG_WAIT:
             return self._thought(text)
         else:
+            if waits < -2:
+                size = len(held)
+                if waits == -4:
+                    starts, touched = starts
+                    redactor = self._redactor
+                    redactor.touched |= touched
+                    redactor.until = size + len(text)
+                begun = self._starts
+                self._starts = tuple([begun[number] if number >= 0 else size - 1 - number for number in starts])
             self._text = held + text
             self._moves = moves
             return ""
@@ -272,19 +276,28 @@ class RedactingStream(Stream):
 
     def _thought(self, text: str) -> str:
         """What can be said now, where no known move says it."""
-        if self._busy or text not in self._quiet:
+        loud = text not in self._quiet
+        if self._form or (loud and text not in self._grammar.loud):
             return self._said(text, last=False)
         redactor = self._redactor
-        if self._moves is not _THINK:
-            redactor.resume(self._moves.state, self._text, self._starts if self._text else ())
-        before = redactor.state
+        moves = self._moves
+        if moves is not _THINK:
+            redactor.resume(moves.state, self._text, self._starts if self._text else ())
         said = redactor.step(text)
         if said is None:
             return self._said(text, last=False)
         self._before = text
         self._text, self._starts = redactor.held, redactor.starts
-        redactor.remember(before, text)
-        self._moves = _THINK if redactor.touched else redactor.state.moves
+        links = self._links
+        if links is not None and (loud or self._busy):
+            links.read(text)
+            self._busy = links.open
+            if self._busy:
+                self._moves = _THINK
+                return said
+        elif moves is not _THINK and not (said and moves is moves.state.later):
+            redactor.remember(moves, text)
+        self._moves = redactor.state.later if redactor.touched else redactor.state.moves
         return said
 
     @property
@@ -316,8 +329,10 @@ class RedactingStream(Stream):
         if last and redactor.held:
             edits += redactor.take("", last=True)
         self._text, self._starts = redactor.held, redactor.starts
-        settled = not redactor.touched and redactor.read == len(redactor.held)
-        self._moves = redactor.state.moves if settled and not self._busy else _THINK
+        if self._busy or redactor.read < len(redactor.held):
+            self._moves = _THINK
+        else:
+            self._moves = redactor.state.later if redactor.touched else redactor.state.moves
         return edits
 
 

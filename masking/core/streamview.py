@@ -6,6 +6,7 @@ that join a letter (they are left out). So what rules see of a piece never depen
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left
 
@@ -16,20 +17,28 @@ __all__ = ["StreamView", "seen"]
 
 
 class _Seen(dict[int, str]):
-    """What rules see of each character, found when it first comes; `odd` are those that are not one character then."""
+    """What rules see of each character, found when it first comes; `odd` finds those that are not one then."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.odd: set[str] = set()
+        self._odd: list[str] = []
+        self.odd = re.compile("(?!)")
 
     def __missing__(self, code: int) -> str:
         shown = self[code] = View(chr(code)).text
         if len(shown) != 1:
-            self.odd.add(chr(code))
+            self._odd.append(re.escape(chr(code)))
+            self.odd = re.compile(f"[{''.join(self._odd)}]")
         return shown
 
 
 _SEEN = _Seen()
+# Not ASCII, kana, Han, or what Chinese prose is punctuated with besides: those rules see as they are.
+_OTHERS = re.compile("[^\x00-\x7f\u3001\u3002\u300a-\u3011\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff]+")
+
+
+def _translated(found: re.Match[str]) -> str:
+    return found[0].translate(_SEEN)
 
 
 def seen(character: str) -> str:
@@ -43,16 +52,18 @@ class StreamView(View):
     __slots__ = ("_after", "_at")
 
     def __init__(self, original: str) -> None:
-        super().__init__("")
+        self._starts = self._ends = self._image = self._utf8 = None
+        self._counted = (0, 0)
+        self._once = {}
         self._at: array[int] | None = None
         self._after: array[int] | None = None
         self.text = original
-        escaped = ESCAPED.search(original) is not None
+        escaped = ("%" in original or "&" in original or "\\" in original) and ESCAPED.search(original) is not None
         if not escaped:
-            if original.isascii():
+            if original.isascii() or _OTHERS.search(original) is None:
                 return
-            self.text = original.translate(_SEEN)
-        if escaped or any(character in original for character in _SEEN.odd):
+            self.text = _OTHERS.sub(_translated, original)
+        if escaped or _SEEN.odd.search(original) is not None:
             at, after, shown, place = array("l"), array("l"), [], 0
             for character, length in pieces(original):
                 one = seen(character)
@@ -64,6 +75,11 @@ class StreamView(View):
                 shown.append(one)
             self._at, self._after = at, after
             self.text = "".join(shown)
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether places in the view are the same in the original text."""
+        return self._at is None
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The place in the original text of a place in the view; `end` is exclusive and greater than `start`."""

@@ -8,7 +8,7 @@ is looked at exactly. They may let too much through, never too little.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["LEVELS", "Trigger", "chain", "trigger"]
@@ -35,10 +35,11 @@ _SELDOM = 3
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """`words`, of which a matching text in ASCII lower case holds one; without such words the number of `digits` that
-    it holds in one chain, at most three separators between two."""
+    it holds in one chain, at most three separators between two. `least` is the fewest characters that match."""
 
     words: frozenset[str] = frozenset()
     digits: int = 0
+    least: int = field(default=0, compare=False)
 
 
 def chain(digits: int) -> str:
@@ -55,11 +56,14 @@ def trigger(source: str) -> Trigger:
         re.compile(source, re.ASCII)
         return Trigger()
     tree = _parser.parse(source, re.ASCII)
+    least = int(tree.getwidth()[0])
     words = _better(*_words(tree)) or frozenset()
     if words and all(_seldom(word) >= _SELDOM for word in words):
         # What holds `card number` holds `card`.
-        return Trigger(frozenset(word for word in words if not any(one != word and one in word for one in words)))
-    return Trigger(digits=max((level for level in LEVELS if level <= _chain(tree).best), default=0))
+        seldom = frozenset(word for word in words if not any(one != word and one in word for one in words))
+        return Trigger(seldom, least=least)
+    best = _chain(tree).best
+    return Trigger(digits=max((level for level in LEVELS if level <= best), default=0), least=least)
 
 
 _Words = frozenset[str] | None

@@ -171,7 +171,9 @@ class View:
         """The text with one byte a character, for patterns that name only ASCII."""
         if self._image is None:
             text = self.text
-            if _STAND_IN in text:
+            if text.isascii():
+                self._image = text.encode("ascii")
+            elif _STAND_IN in text:
                 self._image = text.encode("ascii", "masking.image")
             else:  # the built-in replacement, ten times quicker, is a question mark, so those of the text step aside
                 image = text.replace("?", _STAND_IN).encode("ascii", "replace")
