@@ -147,8 +147,13 @@ class Masker:
                             entries.update(alone.entries())
                 yield masked[text]
 
-    def session(self) -> Session:
-        """A new conversation; close it, or use it as a context manager, and its values are forgotten."""
+    def session(self, *, key: bytes | None = None) -> Session:
+        """A new conversation; close it, or use it as a context manager, and its values are forgotten.
+
+        With `key`, placeholders are determined by it instead of by the masker's own. Raises ConfigurationError.
+        """
+        if key is not None and len(key) < _LEAST_KEY:
+            raise ConfigurationError(f"the key has {len(key)} bytes; give at least {_LEAST_KEY}")
         return Session(
             self._scanner,
             self._grammar,
@@ -156,7 +161,7 @@ class Masker:
             self._answers,
             answers=self._policy,
             surrogates=self._surrogates,
-            key=self._key,
+            key=key or self._key,
         )
 
     def _answers(self) -> Plan:

@@ -16,6 +16,7 @@ _COMMANDS = {
     "chat": "Talk to a model, masked on the way out and restored on the way back.",
     "mask": "Mask text from files or standard input.",
     "scan": "Show what a category finds in files or standard input.",
+    "batch": "Mask files of conversation logs into a folder, resumable, on all cores.",
     "restore": "Put the values back into an answer.",
     "rules": "List, show, check and explain categories and their rules.",
     "serve": "Mask between any client and any language model, at one port.",

@@ -1,0 +1,183 @@
+"""`masking batch`: files of conversation logs, masked into a folder."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from masking.batch import Job, Summary, run
+from masking.batch.engine import Progress
+from masking.batch.identity import read_key
+from masking.batch.rows import MAPPINGS, Settings
+from masking.batch.source import FORMATS
+from masking.cli.options import category_options
+from masking.cli.table import print_table
+from masking.core.errors import MaskingError
+
+__all__ = ["command"]
+
+_EVERY = 10.0  # seconds between lines of progress where there is no terminal
+
+
+class _Batch(click.Group):
+    """`masking batch INPUT…` masks; what else can be done with a batch has a word of its own."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args and args[0] in self.commands:
+            return super().make_context(info_name, args, parent, **extra)
+        return mask.make_context(info_name, args or ["--help"], parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+
+@click.group("batch", cls=_Batch)
+def command() -> None:
+    """Mask files of conversation logs into a folder."""
+
+
+@click.command("batch")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the masked files are written; a new or empty folder, or that of an interrupted run.",
+)
+@category_options
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="What the inputs are, whatever they are called.")
+@click.option("--shape", default="", metavar="NAME", help="Where text sits in a row; without it found by itself.")
+@click.option("--text", multiple=True, metavar="PATH", help="Only these are text, for instance messages[*].content.")
+@click.option("--opaque", multiple=True, metavar="PATH", help="Never touched; every other string is text.")
+@click.option(
+    "--mapping",
+    type=click.Choice(MAPPINGS),
+    default="keyed",
+    show_default=True,
+    help="What a value becomes: the same everywhere, the same in one conversation, or its kind only.",
+)
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The secret that decides the placeholders: the same key, the same placeholders. Otherwise MASKING_KEY; "
+    "without one a key is drawn for this run and thrown away at its end.",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["refuse", "quarantine"]),
+    default="refuse",
+    show_default=True,
+    help="Rows that cannot be masked: stop there, or leave them out and list their places.",
+)
+@click.option("-w", "--workers", type=click.IntRange(1), help="Processes; all cores without it.")
+@click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
+def mask(
+    inputs: tuple[str, ...],
+    output: Path,
+    categories: tuple[str, ...],
+    names: str,
+    format_: Any,
+    shape: str,
+    text: tuple[str, ...],
+    opaque: tuple[str, ...],
+    mapping: Any,
+    key_file: Path | None,
+    on_error: Any,
+    workers: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Mask files of conversation logs into a folder. Inputs are files, folders and globs; none is changed.
+
+    Interrupted at any moment, the same command goes on where it stood.
+
+    \b
+    Exit codes: 0 done, 1 done but rows were left out, 2 could not go on.
+
+    \b
+    Examples:
+      masking batch logs/ --output masked/ --key-file secret.key
+      masking batch chats.jsonl.gz -o masked/ --names off --on-error quarantine
+      masking batch 'lake/**/*.jsonl' -o masked/ --text 'messages[*].content'
+    """
+    settings = Settings(
+        categories=categories,
+        names="off" if names == "off" else "on",
+        mapping=mapping,
+        key=read_key(key_file),
+        text=text,
+        opaque=opaque,
+    )
+    job = Job(
+        inputs=inputs,
+        output=output,
+        settings=settings,
+        format=format_,
+        shape=shape,
+        on_error=on_error,
+        workers=workers or 0,
+    )
+    try:
+        summary = run(job, _Lines())
+    except KeyboardInterrupt:
+        click.echo("stopped; what is done is kept: the same command goes on from there", err=True)
+        raise click.exceptions.Exit(2) from None
+    except OSError as error:
+        raise MaskingError(
+            f"{error.strerror or error}: what is done is kept; when that is mended, the same command goes on"
+        ) from None
+    if as_json:
+        click.echo(orjson.dumps(_plain(summary), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE), nl=False)
+    else:
+        _show(summary, output)
+    if summary.quarantined:
+        raise click.exceptions.Exit(1)
+
+
+class _Lines:
+    """Progress as lines, for logs."""
+
+    def __init__(self) -> None:
+        self._started = self._said = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._said >= _EVERY:
+            self._said = now
+            share = progress.read / progress.size if progress.size else 1
+            click.echo(
+                f"{progress.done}/{progress.files} files, {share:.0%}, {progress.rows:,} rows, "
+                f"{progress.findings.total():,} findings",
+                err=True,
+            )
+
+
+def _plain(summary: Summary) -> dict[str, Any]:
+    return {
+        "totals": summary.totals,
+        "seconds": round(summary.seconds, 3),
+        "resumed": summary.resumed,
+        "unknown": summary.unknown,
+        "files": summary.files,
+    }
+
+
+def _show(summary: Summary, output: Path) -> None:
+    rows = [(entity, f"{count:,}") for entity, count in summary.totals["findings"].items()]
+    if rows:
+        print_table(("entity", "found"), rows)
+    totals = summary.totals
+    click.echo(f"{totals['rows']:,} rows, {totals['masked']:,} of them changed; {totals['files']:,} files in {output}")
+    if summary.quarantined:
+        click.echo(f"{summary.quarantined:,} rows left out: see {output / '_masking' / 'quarantine'}", err=True)
+    for name in summary.unknown:
+        click.echo(f"left alone, of no known format: {name}", err=True)
