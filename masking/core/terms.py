@@ -33,14 +33,14 @@ class Terms:
     `spans` yields (start, end) in characters of the view. Terms that are empty in the normalised view are left out.
     """
 
-    __slots__ = ("_after", "_before", "_engine", "_folds", "words")
+    __slots__ = ("_after", "_before", "_engine", "after", "before", "ignore_case", "words")
 
     def __init__(
         self, terms: Collection[str], before: str = "none", after: str = "none", *, ignore_case: bool = False
     ) -> None:
         seen = (normal(term) if ignore_case else View(term).text.strip() for term in terms)
         self.words = tuple(dict.fromkeys(term for term in seen if term))
-        self._folds = ignore_case
+        self.before, self.after, self.ignore_case = before, after, ignore_case
         self._before = re.compile(BOUNDARIES[before][0])
         self._after = re.compile(BOUNDARIES[after][1])
         self._engine: _Automaton | _FirstCharacters = (
@@ -53,7 +53,7 @@ class Terms:
 
     def spans(self, view: View) -> Iterator[tuple[int, int]]:
         """The places of terms, left to right, not overlapping."""
-        text = folded(view.text) if self._folds else view.text
+        text = folded(view.text) if self.ignore_case else view.text
         at = 0
         best: tuple[int, int] | None = None
         for start, end in self._engine.places(text):

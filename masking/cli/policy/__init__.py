@@ -10,6 +10,7 @@ __all__ = ["command"]
 
 _COMMANDS = {
     "test": "Hold categories to suites of cases.",
+    "mutate": "Break rules one by one, and list what no case notices.",
 }
 
 

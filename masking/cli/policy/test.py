@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
+from masking.cli.policy.progress import bar
 from masking.policy.report import as_json, as_junit, as_sarif, as_text
 from masking.policy.result import Report
 from masking.policy.run import Cuts
-from masking.policy.runner import Progress, run_suites
+from masking.policy.runner import run_suites
 from masking.policy.suite import read_suites
 
 __all__ = ["command"]
@@ -54,7 +51,7 @@ def command(paths: tuple[str, ...], output: str, cuts: Cuts, workers: int, *, as
     """
     suites = read_suites(paths)
     total = sum(len(suite.cases) + len(suite.labelled) for suite in suites)
-    with _progress(total) as progress:
+    with bar("cases", total) as progress:
         report = run_suites(suites, workers=workers, cuts=cuts, progress=progress)
     _write(report, "json" if as_json_too else output, verbose=verbose)
     if report.exit_code:
@@ -71,17 +68,3 @@ def _write(report: Report, output: str, *, verbose: bool) -> None:
     else:
         for line in as_text(report, verbose=verbose):
             click.echo(line)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Progress | None]:
-    """A bar on a terminal's standard error; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("cases", total=total)
-        yield lambda more: bar.advance(task, more)
