@@ -236,6 +236,9 @@ class Session:
                 self._values[placeholder] = value
                 self._placeholders.setdefault(value, placeholder)
                 self._counts[entity] = max(self._counts.get(entity, 0), number)
+                if entity != LITERAL:
+                    # As within one session: what a former turn told is found in the next, in whatever sentence.
+                    self._found.add(value, [Finding(0, len(value), entity, 1.0, "remembered")])
 
     def _parts(self, placeholder: str) -> tuple[str, int]:
         entity, _, number = placeholder[1:-1].rpartition("_")

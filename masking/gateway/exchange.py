@@ -1,139 +1,246 @@
-"""One request and its reply: masked on the way out, restored while it streams back."""
+"""One request: read, known, decided, masked, sent on, its reply restored.
+
+    read          the body, within its limits of size and time
+    known         who is asking; whose sessions that gives access to
+    decided       the API, its descriptor, the category, the upstream
+    masked        with the conversation's session, in a thread where it may take long
+    noted         in the audit log, before anything leaves
+    sent on       and handed back by the relay
+
+Whatever goes wrong before the last step: nothing leaves.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
+from masking.core.acs3 import Received
+from masking.core.descriptor import Descriptor
+from masking.core.errors import (
+    ConfigurationError,
+    LimitError,
+    MaskingError,
+    ModelError,
+    RestoreError,
+    UnmaskableError,
+    VaultError,
+)
+from masking.core.session import Session
 from masking.core.turn import Turn
-from masking.gateway.family import Family
+from masking.gateway.auth import AuthenticationError
+from masking.gateway.conversation import Conversation, Counting, Unmasked, naming
+from masking.gateway.family import Family, family_of, pick, tail
 from masking.gateway.incoming import Incoming
-from masking.gateway.refusal import Refused, event, spell
-from masking.gateway.spelling import ascii_events, ascii_json, ended, split
-from masking.gateway.upstream import Reply, UpstreamBroke
+from masking.gateway.maskers import uses_models
+from masking.gateway.operations import check
+from masking.gateway.record import Record
+from masking.gateway.refusal import Refused
+from masking.gateway.relay import Relay
+from masking.gateway.serving import Serving
+from masking.gateway.settings import Client, Route
+from masking.gateway.upstream import HttpUpstream, Outgoing
+from masking.gateway.wiring import owner_of
+from masking.masker import Masker
 
-__all__ = ["Relay", "Send"]
+__all__ = ["exchange", "read_body", "refused"]
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-_EVENTS = ("text/event-stream", "application/x-ndjson")
-_LARGE = 64 * 1024  # bytes of a whole reply that are restored in a thread
+_LONG = 2_048  # bytes of a request that are masked without a thread, where neither model nor vault makes it wait
 
 
-class Relay:
-    """Hands a reply on: what the turn says goes to the client as it is said.
+@dataclass(slots=True)
+class _Who:
+    owner: str
+    client: Client | None
 
-    `last` is when it last wrote (seconds of the loop's clock), `writing` whether it waits for the client to read: who
-    watches the open streams goes by them.
-    """
 
-    __slots__ = ("_family", "_loop", "_now", "_request", "_send", "last", "started", "streams", "writing")
-
-    def __init__(self, request: Incoming, family: Family, send: Send) -> None:
-        self._request = request
-        self._family = family
-        self._send = send
-        self._now = asyncio.get_running_loop().time
-        self.last = self._now()
-        self.writing = False
-        self.started = False
-        self.streams = False
-
-    async def hand_on(self, reply: Reply, turn: Turn) -> None:
-        """The whole reply. Raises Refused for one that cannot be handed on and of which nothing has left yet."""
-        media = reply.content_type.partition(";")[0].strip().lower()
-        self.streams = media in _EVENTS
-        is_json = media in ("", "application/json") or media.endswith("+json")
-        if reply.status >= 400 and self._family.ascii_only and not (is_json and media):
-            raise Refused(reply.status, "UpstreamError", "the upstream refused this, in words that are no JSON")
-        turn.open(reply.status, reply.content_type)
-        if self.streams:
-            await self._start(reply)
-            await self._stream(reply, turn, is_sse=media == _EVENTS[0])
-        elif is_json:
-            await self._whole(reply, turn)
-        else:
-            await self._start(reply)
-            await self._stream(reply, turn, is_sse=False)
-
-    async def heartbeat(self) -> None:
-        """A comment line, where the stream has been silent."""
-        if self.started and self.streams and not self.writing:
-            await self._write(b":hb\n")
-
-    async def fail(self, refused: Refused) -> None:
-        """Say that the stream broke, in its own words; the connection is then cut, so that nobody takes it as whole."""
-        said = event(self._family.shape, self._request.action, refused) if self.streams else b""
-        if said:
-            await self._write(said)
-
-    async def refuse(self, refused: Refused, *, close: bool = False) -> None:
-        """The answer to a request that is not served."""
-        host = self._request.headers.get("host", "")
-        body = spell(self._family.shape, refused, host=host)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        if close:
-            headers.append((b"connection", b"close"))
-        self.started = True
-        await self._send({"type": "http.response.start", "status": refused.status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
-
-    async def _start(self, reply: Reply, length: int | None = None) -> None:
-        headers = [*reply.headers]
-        if reply.content_type:
-            headers.append((b"content-type", reply.content_type.encode("latin-1")))
-        if length is not None:
-            headers.append((b"content-length", b"%d" % length))
-        elif self.streams:
-            # Proxies between us and the client are asked not to gather events.
-            headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-        self.started = True
-        await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
-
-    async def _whole(self, reply: Reply, turn: Turn) -> None:
-        size = 0
+async def exchange(serving: Serving, request: Incoming, receive: Receive, relay: Relay, record: Record) -> None:
+    """Serve one request whose body was read. Raises Refused, or what `refused` makes one of."""
+    del receive
+    family = family_of(request)
+    record.route = family.name
+    who = await _known(serving, request, family)
+    record.client = who.client.name if who.client else ""
+    route = serving.routes.get(family.name)
+    if route is None or (who.client is not None and who.client.routes and family.name not in who.client.routes):
+        raise Refused(404, *_unknown(family))
+    descriptor = pick(request, family, serving.maskers.descriptors)
+    record.operation = descriptor.id
+    masker = await _masker(serving, request, family, route, who.client)
+    record.category, record.version = masker.category.name, masker.category.version
+    if _is_unmasked(request, family, route):
+        record.decision = "unmasked"
+    conversation = Conversation(serving.vault, who.owner, record.category, naming(request, descriptor))
+    try:
+        made = await _masked(serving, request, family, descriptor, masker, conversation, record)
+        turn, outgoing = made
+        outgoing.owner = who.owner
+        upstream = serving.upstreams[family.name]
+        if family.is_openapi and not isinstance(upstream, HttpUpstream):
+            check(outgoing)  # what the service itself would do
+        await serving.note(record)
+        relay.early = _early(request)
+        reply = await upstream.send(outgoing)
         try:
-            async for chunk in reply.chunks():
-                size += len(chunk)
-                turn.receive(chunk)
-        except UpstreamBroke as broke:
-            raise Refused(502, "upstream_broke", f"the upstream's reply {broke.what}") from None
-        body = await asyncio.to_thread(turn.close) if size > _LARGE else turn.close()
-        if self._family.ascii_only:
-            body = ascii_json(body)
-        await self._start(reply, len(body))
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+            await relay.hand_on(reply, turn, conversation)
+        finally:
+            reply.close()
+    finally:
+        conversation.close()
 
-    async def _stream(self, reply: Reply, turn: Turn, *, is_sse: bool) -> None:
-        last = b""
-        try:
-            async for chunk in reply.chunks():
-                said = turn.receive(chunk)
-                if said:
-                    last = said
-                    await self._say(said)
-        except UpstreamBroke:
-            # What was held back is said first, so that no text is lost on our account.
-            said = turn.close()
-            if said:
-                await self._say(said)
-            raise
-        said = turn.close()
-        said += ended(said or last) if is_sse else b""
-        if said:
-            await self._say(said)
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _say(self, said: bytes) -> None:
-        if self._family.ascii_only and self.streams:
-            for one in split(ascii_events(said)):
-                await self._write(one)
-        else:
-            await self._write(said)
+async def read_body(request: Incoming, receive: Receive, *, limit: int, seconds: float) -> bool:
+    """The body, and whether its client is still there. Raises Refused for one that is too long, too slow or packed."""
+    _check_head(request)
+    declared = request.headers.get("content-length", "0")
+    too_long = Refused(413, "body_too_long", f"the body is longer than {limit} bytes; send less")
+    if not declared.isdecimal() or int(declared) > limit:
+        raise too_long
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return False
+                part = message.get("body", b"")
+                size += len(part)
+                if size > limit:
+                    raise too_long
+                parts.append(part)
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError:
+        raise Refused(408, "body_too_slow", f"the body was not there after {seconds:g} seconds") from None
+    request.body = parts[0] if len(parts) == 1 else b"".join(parts)
+    return True
 
-    async def _write(self, body: bytes) -> None:
-        self.writing = True
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
-        self.writing = False
-        self.last = self._now()
+
+def _check_head(request: Incoming) -> None:
+    headers = request.headers
+    if headers.get("upgrade", "").lower() == "websocket":
+        raise Refused(400, "unknown_route", "websockets are not served: what they carry could not be masked")
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Refused(415, "unmaskable", "the body is compressed; send it plain")
+    if headers.get("content-type", "").strip().lower().startswith("multipart/"):
+        raise Refused(415, "unmaskable", "files cannot be masked; send text as JSON")
+
+
+async def _known(serving: Serving, request: Incoming, family: Family) -> _Who:
+    if serving.authenticator is None:
+        return _Who(owner_of(request), None)
+    received = Received(request.method, request.raw_path, request.query, request.headers, request.body)
+    name = serving.authenticator.identify(received, signed=family.is_openapi)
+    return _Who(f"client:{name}", serving.clients[name])
+
+
+def _unknown(family: Family) -> tuple[str, str]:
+    what = f"this gateway does not serve {family.about}"
+    return ("InvalidAction.NotFound" if family.is_openapi else "unknown_route"), what
+
+
+async def _masker(serving: Serving, request: Incoming, family: Family, route: Route, client: Client | None) -> Masker:
+    name = (client.category if client else "") or route.category or serving.settings.category
+    chosen = ""
+    if family.name == "dms":
+        chosen = request.parameter("DesensitizationRule")
+    chosen = chosen or request.headers.get("x-masking-category", "")
+    if chosen and chosen != name:
+        name = serving.maskers.check(chosen, frozenset(client.categories if client else ()))
+    ready = serving.maskers.ready(name)
+    return ready if ready is not None else await asyncio.to_thread(serving.maskers.named, name)
+
+
+def _is_unmasked(request: Incoming, family: Family, route: Route) -> bool:
+    return (
+        family.name == "dms" and route.allow_unmasked and (request.parameter("NeedDesensitization").lower() == "false")
+    )
+
+
+async def _masked(
+    serving: Serving,
+    request: Incoming,
+    family: Family,
+    descriptor: Descriptor,
+    masker: Masker,
+    conversation: Conversation,
+    record: Record,
+) -> tuple[Turn, Outgoing]:
+    limit = serving.settings.limits.reply
+
+    def mask(session: Session) -> tuple[Turn, Outgoing]:
+        if record.decision == "unmasked":
+            turn = Turn(descriptor, Unmasked(), signer="acs3", limit=limit)
+            return turn, _outgoing(request, family, turn)
+        counting = Counting(session)
+        turn = Turn(descriptor, counting, signer="acs3", limit=limit)
+        outgoing = _outgoing(request, family, turn)
+        record.rules, record.entities = counting.rules, counting.entities
+        return turn, outgoing
+
+    begun = time.perf_counter()
+    is_quick = len(request.body) + len(request.query) <= _LONG and not uses_models(masker)
+    if is_quick and not (conversation.is_named and serving.settings.vault.blocks):
+        made: tuple[Turn, Outgoing] = conversation.masked(masker.session, mask)
+    else:
+        loop = asyncio.get_running_loop()
+        made = await loop.run_in_executor(serving.threads, conversation.masked, masker.session, mask)
+    record.masking = time.perf_counter() - begun
+    return made
+
+
+def _outgoing(request: Incoming, family: Family, turn: Turn) -> Outgoing:
+    """The request as it may leave. Raises UnmaskableError."""
+    body = turn.request(request.body, request.headers)
+    query = turn.query(request.query)
+    changed = turn.headers(request.headers)
+    return Outgoing(
+        request.method,
+        tail(request, family),
+        query,
+        {**request.headers, **changed},
+        body,
+        request.action,
+        request.version,
+        request.raw_path + (f"?{query}" if query else ""),
+    )
+
+
+def _early(request: Incoming) -> Any:
+    """The form in which the reply may begin before upstream has answered."""
+    match request.action:
+        case "ChatMessages":
+            return "events"
+        case "ChatWithDesensitizeSSE":
+            return "document" if request.parameter("Stream").lower() == "false" else "events"
+        case "ChatWithDesensitize":
+            return "document"
+    return ""
+
+
+def refused(error: Exception) -> Refused | None:
+    """The refusal that an error becomes; None for one that nobody expected."""
+    match error:
+        case Refused():
+            return error
+        case AuthenticationError():
+            return Refused(error.status, error.code, error.what)
+        case UnmaskableError():
+            return Refused(400, "unmaskable", str(error))
+        case LimitError():
+            return Refused(429, "session_too_large", str(error))
+        case VaultError():
+            return Refused(503, "vault_down", "the store of sessions does not answer, so nothing was sent on")
+        case ModelError():
+            return Refused(503, "detector_down", "what finds personal data is not ready, so nothing was sent on")
+        case RestoreError() | ConfigurationError():
+            return Refused(500, "masking_failed", "this exchange could not be masked")
+        case MaskingError():
+            return Refused(503, "audit_down", "what must be noted cannot be noted, so nothing was sent on")
+    return None

@@ -47,6 +47,13 @@ class Incoming:
         """The API version of Alibaba Cloud's RPC style."""
         return self.headers.get("x-acs-version", "") or self.parameters.get("Version", "")
 
+    def parameter(self, name: str) -> str:
+        """A parameter of the RPC style, wherever it travels: in the query, or in a form. "" when there is none."""
+        found = self.parameters.get(name)
+        if found is None and "form" in self.headers.get("content-type", ""):
+            found = dict(parse_qsl(self.body.decode("latin-1"), keep_blank_values=True)).get(name)
+        return found or ""
+
     def route(self) -> Route:
         """What a descriptor is picked by."""
         host = self.headers.get("host", "").rpartition("//")[2].partition(":")[0]

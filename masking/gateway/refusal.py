@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from masking.core.errors import MaskingError
 
-__all__ = ["Refused", "Shape", "event", "spell"]
+__all__ = ["Refused", "Shape", "document", "event", "failed", "spell"]
 
 Shape = Literal["openapi", "dashscope", "openai", "anthropic", "gemini", "ollama"]
 
@@ -73,6 +73,12 @@ def document(shape: Shape, refused: Refused, *, request_id: str = "", host: str 
 def spell(shape: Shape, refused: Refused, *, request_id: str = "", host: str = "") -> bytes:
     """The body of an error, in ASCII."""
     return json.dumps(document(shape, refused, request_id=request_id, host=host)).encode()
+
+
+def failed(refused: Refused) -> bytes:
+    """The document of a DMS operation that failed, under a good status: for a reply that has begun already."""
+    head = {"RequestId": str(uuid4()).upper(), "Success": False}
+    return json.dumps({**head, "ErrorCode": refused.code, "ErrorMessage": refused.what}).encode()
 
 
 def event(shape: Shape, action: str, refused: Refused, *, request_id: str = "") -> bytes:

@@ -163,13 +163,18 @@ class Route(_Part):
 class Vault(_Part):
     """Where the sessions of conversations are kept between their turns."""
 
-    kind: Literal["memory", "sqlite", "redis"] = Field(default="memory", description="memory forgets at the end")
-    url: str = Field(default="", description="sqlite: the file's path; redis: redis://host:port/0")
-    key: Secret | None = Field(default=None, description="base64 of 32 bytes: encrypts; needed by sqlite and redis")
-    old_keys: list[Secret] = Field(default=[], description="former keys, which still decrypt")
+    address: str = Field(default="memory:", description="memory:, sqlite:PATH, redis://HOST:PORT/0 or rediss://…")
+    keys_file: str = Field(
+        default="", description="a file of keys, one a line, the first writes; empty: MASKING_VAULT_KEYS"
+    )
     ttl: Seconds = Field(default=86_400.0, description="seconds after which an unused session is forgotten")
     entries: Count = Field(default=10_000, description="values that one session may hold")
-    sessions: Count = Field(default=100_000, description="memory: sessions that are kept, the latest used")
+    sessions: Count = Field(default=100_000, description="sessions that one client may have")
+
+    @property
+    def blocks(self) -> bool:
+        """Whether its calls wait for a disk or a network."""
+        return not self.address.startswith("memory")
 
 
 class Limits(_Part):
@@ -241,8 +246,6 @@ class Settings(_Part):
             raise ValueError("listen: certificate and key go together")
         for name, route in self.routes.items():
             self._check(name, route)
-        if self.vault.kind != "memory" and (not self.vault.url or self.vault.key is None):
-            raise ValueError(f"vault: {self.vault.kind} needs url and key")
         if self.studio.path and not self.listen.is_loopback:
             raise ValueError("studio: only where the gateway listens on this machine alone")
         return self

@@ -59,6 +59,8 @@ class Outgoing:
     version: str = ""
     target: str = ""
     """Path and query as the client sent them, masked: for who serves this gateway's own routes."""
+    owner: str = ""
+    """Whose sessions it may use."""
 
 
 class UpstreamBroke(Exception):  # noqa: N818 - what happened, not whose error

@@ -1,0 +1,199 @@
+"""Hands a reply on: what the turn says goes to the client as it is said, in the form that its SDK reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import orjson
+
+from masking.core.turn import Turn
+from masking.gateway.chat import text
+from masking.gateway.conversation import Conversation
+from masking.gateway.family import Family
+from masking.gateway.incoming import Incoming
+from masking.gateway.refusal import Refused, event, failed, spell
+from masking.gateway.spelling import ascii_events, ascii_json, ended, split
+from masking.gateway.upstream import Reply, UpstreamBroke
+
+__all__ = ["Relay", "Send"]
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_SSE = "text/event-stream"
+_EVENTS = (_SSE, "application/x-ndjson")
+_LARGE = 64 * 1024  # bytes of a whole reply that are restored in a thread
+
+
+class Relay:
+    """One reply on its way to the client.
+
+    `last` is when it last wrote (seconds of the loop's clock), `writing` whether it waits for the client to read: who
+    watches the open streams goes by them. `early` says in which form the reply may begin before upstream has answered:
+    SDKs of the RPC style give up after 10 seconds of silence.
+    """
+
+    __slots__ = (
+        "_family", "_now", "_request", "_send", "early", "events", "last", "started", "status", "streams",
+        "writing",
+    )  # fmt: skip
+
+    def __init__(self, request: Incoming, family: Family, send: Send) -> None:
+        self._request = request
+        self._family = family
+        self._send = send
+        self._now = asyncio.get_running_loop().time
+        self.last = self._now()
+        self.writing = False
+        self.started: Literal["", "early", "true"] = ""
+        self.streams = False
+        self.early: Literal["", "events", "document"] = ""
+        self.status = 0
+        self.events = 0
+        """Pieces that were written."""
+
+    async def hand_on(self, reply: Reply, turn: Turn, conversation: Conversation) -> None:
+        """The whole reply. Raises Refused for one that cannot be handed on and of which nothing has left yet, and
+        UpstreamBroke for one that ended before its end."""
+        media = reply.content_type.partition(";")[0].strip().lower()
+        is_json = media in ("", "application/json") or media.endswith("+json")
+        if reply.status >= 400 and self._family.ascii_only and not (is_json and media):
+            raise Refused(reply.status, "UpstreamError", "the upstream refused this, in words that are no JSON")
+        turn.open(reply.status, reply.content_type)
+        if is_json:
+            await self._whole(reply, turn, conversation)
+            return
+        self.streams = media in _EVENTS
+        if self.started and not self.streams:
+            raise Refused(502, "UpstreamError", "the upstream answered with something else than was asked for")
+        await self._start(reply)
+        await self._stream(reply, turn, conversation, is_sse=media == _SSE)
+
+    async def heartbeat(self) -> None:
+        """Something that says nothing, where it has been silent."""
+        if self.writing:
+            return
+        if not self.started and self.early:
+            self.started, self.status = "early", 200
+            self.streams = self.early == "events"
+            kind = b"text/event-stream;charset=utf-8" if self.streams else b"application/json;charset=utf-8"
+            headers = [(b"content-type", kind), (b"cache-control", b"no-cache")]
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        if self.started and (self.streams or self.started == "early"):
+            await self._write(b":hb\n" if self.streams else b" ")
+
+    async def fail(self, refused: Refused) -> None:
+        """Say that the reply broke, in its own words; the connection is then cut, so that nobody takes it as whole."""
+        said = event(self._family.shape, self._request.action, refused) if self.streams else b""
+        if said:
+            await self._write(said)
+
+    async def refuse(self, refused: Refused, *, close: bool = False) -> None:
+        """The answer to a request that is not served."""
+        if self.started == "early":
+            await self._refuse_early(refused)
+            return
+        host = self._request.headers.get("host", "")
+        body = spell(self._family.shape, refused, host=host)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        if close:
+            headers.append((b"connection", b"close"))
+        self.started, self.status = "true", refused.status
+        await self._send({"type": "http.response.start", "status": refused.status, "headers": headers})
+        await self._end(body)
+
+    async def _refuse_early(self, refused: Refused) -> None:
+        self.started = "true"
+        if self.streams:
+            await self._end(event(self._family.shape, self._request.action, refused))
+        else:
+            await self._end(failed(refused))
+
+    async def _start(self, reply: Reply, length: int | None = None) -> None:
+        if self.started:
+            return
+        headers = [*reply.headers]
+        if reply.content_type:
+            headers.append((b"content-type", reply.content_type.encode("latin-1")))
+        if length is not None:
+            headers.append((b"content-length", b"%d" % length))
+        elif self.streams:
+            # Proxies between us and the client are asked not to gather events.
+            headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+        self.started, self.status = "true", reply.status
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
+
+    async def _whole(self, reply: Reply, turn: Turn, conversation: Conversation) -> None:
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async for chunk in reply.chunks():
+                size += len(chunk)
+                said = turn.receive(chunk)  # an array of events leaves as it comes
+                if said:
+                    parts.append(said)
+                if conversation.watches:
+                    await asyncio.to_thread(conversation.watch_whole, chunk)
+        except UpstreamBroke as broke:
+            raise Refused(502, "upstream_broke", f"the upstream's reply {broke.what}") from None
+        parts.append(await asyncio.to_thread(turn.close) if size > _LARGE else turn.close())
+        body = b"".join(parts)
+        if self._family.ascii_only:
+            body = ascii_json(body)
+        if self.started == "early":
+            await self._early_document(reply.status, body)
+            return
+        await self._start(reply, len(body))
+        await self._end(body)
+
+    async def _early_document(self, status: int, body: bytes) -> None:
+        """A document after a reply that has begun already: as such if it may be, an error in its own words."""
+        if status < 400 and not self.streams:
+            await self._end(body)
+            return
+        try:
+            doc = orjson.loads(body)
+        except ValueError:
+            doc = None
+        code, what = text(doc, "Code") or "UpstreamError", text(doc, "Message") or "the upstream refused this"
+        await self._refuse_early(Refused(status, code, what))
+
+    async def _stream(self, reply: Reply, turn: Turn, conversation: Conversation, *, is_sse: bool) -> None:
+        last = b""
+        try:
+            async for chunk in reply.chunks():
+                if conversation.watches:
+                    await asyncio.to_thread(conversation.watch, chunk)
+                said = turn.receive(chunk)
+                if said:
+                    last = said
+                    await self._say(said)
+        except UpstreamBroke:
+            # What was held back is said first, so that no text is lost on our account.
+            said = turn.close()
+            if said:
+                await self._say(said)
+            raise
+        said = turn.close()
+        said += ended(said or last) if is_sse else b""
+        if said:
+            await self._say(said)
+        await self._end(b"")
+
+    async def _say(self, said: bytes) -> None:
+        if self._family.ascii_only and self.streams:
+            for one in split(ascii_events(said)):
+                await self._write(one)
+        else:
+            await self._write(said)
+
+    async def _write(self, body: bytes) -> None:
+        self.writing = True
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        self.writing = False
+        self.events += 1
+        self.last = self._now()
+
+    async def _end(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,33 @@
+"""What serves: the configuration made ready. Replaced as a whole when rules are loaded again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from masking.gateway.auth import Authenticator
+from masking.gateway.family import Name
+from masking.gateway.maskers import Maskers
+from masking.gateway.record import Record
+from masking.gateway.settings import Client, Route, Settings
+from masking.gateway.upstream import Upstream
+from masking.vault import Vault
+
+__all__ = ["Serving"]
+
+
+@dataclass(slots=True)
+class Serving:
+    """Shared by all exchanges; one that has begun keeps the maskers that it began with."""
+
+    settings: Settings
+    maskers: Maskers
+    vault: Vault
+    threads: ThreadPoolExecutor
+    routes: Mapping[Name, Route]
+    upstreams: Mapping[Name, Upstream]
+    authenticator: Authenticator | None
+    clients: Mapping[str, Client]
+    note: Callable[[Record], Awaitable[None]]
+    """Notes an exchange before it leaves. Raises where that must not fail."""
