@@ -15,7 +15,7 @@ import orjson
 
 from masking.policy.result import CaseResult, LabelledResult, Report, Violation
 
-__all__ = ["as_json", "as_junit", "as_sarif", "as_text", "marked"]
+__all__ = ["as_json", "as_junit", "as_sarif", "as_text", "marked", "told"]
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LIMIT = 3  # violations of one case that are told in full
@@ -26,7 +26,7 @@ def as_text(report: Report, *, verbose: bool = False) -> Iterator[str]:
     for suite in report.suites:
         for one in suite:
             if one.status == "failed":
-                yield from _told(one)
+                yield from told(one)
             elif one.status == "closed":
                 yield f"{_place(one)}: {one.name}: a known gap that is none any more: leave `known_gap` out"
             elif verbose and one.status == "gap":
@@ -39,7 +39,8 @@ def as_text(report: Report, *, verbose: bool = False) -> Iterator[str]:
     yield report.summary
 
 
-def _told(one: CaseResult | LabelledResult) -> Iterator[str]:
+def told(one: CaseResult | LabelledResult) -> Iterator[str]:
+    """The lines that tell how a case does not hold, its place first."""
     yield f"{_place(one)}: {one.name}: failed"
     shown: set[tuple[str, int, int]] = set()
     for violation in one.violations[:_LIMIT]:

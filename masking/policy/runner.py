@@ -17,7 +17,7 @@ from masking.policy.run import Cuts, Policy, check_entities, run_case
 from masking.policy.suite import Case, Labelled, Suite
 from masking.policy.version import version_of
 
-__all__ = ["Progress", "run_suites"]
+__all__ = ["Progress", "policy_for", "run_suites"]
 
 Progress = Callable[[int], None]
 """Told how many more cases are done."""
@@ -106,6 +106,12 @@ def _spread(
         pool.shutdown(cancel_futures=True)
 
 
+def policy_for(categories: tuple[str, ...], names: Literal["on", "off"]) -> Policy:
+    """The policy of some categories, made once as long as their files stay as they are. Raises what Masker raises."""
+    key = (categories, names)
+    return _policy(key, _stamp(key))
+
+
 @lru_cache(maxsize=16)
 def _policy(key: _Key, stamp: tuple[float, ...]) -> Policy:
     del stamp  # a file that was changed since makes another policy
@@ -117,7 +123,7 @@ def _stamp(key: _Key) -> tuple[float, ...]:
 
 
 def _work(job: _Job, cuts: Cuts) -> list[tuple[tuple[int, int], CaseResult | LabelledResult]]:
-    policy = _policy(job.key, _stamp(job.key))
+    policy = policy_for(*job.key)
     results: list[tuple[tuple[int, int], CaseResult | LabelledResult]] = []
     for at, one in job.cases:
         if isinstance(one, Labelled):
@@ -130,4 +136,4 @@ def _work(job: _Job, cuts: Cuts) -> list[tuple[tuple[int, int], CaseResult | Lab
 
 def _versions(jobs: Sequence[_Job]) -> tuple[PolicyVersion, ...]:
     keys = dict.fromkeys(job.key for job in jobs)
-    return tuple(version_of(_policy(key, _stamp(key)).masker.category, key[1]) for key in keys)
+    return tuple(version_of(policy_for(*key).masker.category, key[1]) for key in keys)
