@@ -20,6 +20,7 @@ from masking.core.rule import Category
 from masking.core.session import Masked, Session
 from masking.core.stream import Stream
 from masking.masker import Masker
+from masking.shadow import Shadow
 
 __all__ = [
     "Answers",
@@ -34,6 +35,7 @@ __all__ = [
     "RestoreError",
     "RuleError",
     "Session",
+    "Shadow",
     "Stream",
     "UnmaskableError",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
+from functools import partial
 from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
     from masking.core.descriptor import Descriptors
+    from masking.shadow import Shadow
 
 __all__ = ["Masker", "detector"]
 
@@ -43,7 +45,8 @@ class Masker:
     then count together, earlier ones first. With `names="off"` the rules that need a model are left out; otherwise a
     model that is not installed is refused here. `providers` are the caller's own provider descriptors, YAML files or
     folders of them, beside those that ship. `answers` says what is done with an answer besides restoring. With `key`
-    (16 bytes or more, secret) a value has the same placeholder in every session and on every machine.
+    (16 bytes or more, secret) a value has the same placeholder in every session and on every machine. `shadow` is a
+    candidate category that reads along and only tells where it differs: `masking.shadow`.
 
     Immutable, and shared between threads. Raises ConfigurationError, RuleError, ProviderError or ModelError.
     """
@@ -56,6 +59,7 @@ class Masker:
         providers: Iterable[str | Path] = (),
         answers: Answers | None = None,
         key: bytes | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
         if names not in ("on", "off"):
             raise ConfigurationError("names is 'on' or 'off'")
@@ -66,7 +70,7 @@ class Masker:
         whole = _joined(category)
         self.category = whole if names == "on" else _without_models(whole)
         _require_models(self.category)
-        self._scanner = Scanner(self.category, detector, _presidio, _together)
+        self._scanner = _scanner(self.category)
         # With names off as well: a session that was masked with them can still be restored.
         self._grammar = Grammar((*whole.entities, LITERAL))
         self._plan: Plan | None = None
@@ -76,6 +80,13 @@ class Masker:
         self._operators = {
             rule.id: _operator(rule) for rule in self.category.rules if rule.request.name not in _SESSION
         }
+
+        self._seen: Callable[[str, Sequence[Finding]], None] | None = None
+        if shadow is not None:
+            candidate = _joined(shadow.candidate)
+            candidate = candidate if names == "on" else _without_models(candidate)
+            _require_models(candidate)
+            self._seen = partial(shadow.look, self._scanner, _scanner(candidate))
 
     def __repr__(self) -> str:
         return f"Masker({self.category.name!r})"
@@ -162,6 +173,7 @@ class Masker:
             answers=self._policy,
             surrogates=self._surrogates,
             key=key or self._key,
+            seen=self._seen,
         )
 
     def _answers(self) -> Plan:
@@ -227,6 +239,10 @@ def _joined(given: str | Path | Category | Sequence[str | Path | Category]) -> C
             rules.setdefault(rule.id, rule)
     name = "+".join(one.name for one in read)
     return replace(read[0], name=name, rules=tuple(rules.values()))
+
+
+def _scanner(category: Category) -> Scanner:
+    return Scanner(category, detector, _presidio, _together)
 
 
 def _without_models(category: Category) -> Category:

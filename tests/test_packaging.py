@@ -190,6 +190,8 @@ def test_public_names_are_exactly_all() -> None:
         "masker",
         "models",
         "presidio",
+        "policy",
+        "shadow",
         "stall",
     }
 

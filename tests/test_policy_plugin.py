@@ -44,7 +44,7 @@ def test_a_folder_of_suites_runs_as_tests(tmp_path: Path) -> None:
     assert "policies/try.yaml::bad FAILED" in ran.stdout
     assert "policies/try.yaml::open XFAIL" in ran.stdout
     assert "policies/try.yaml::shut XPASS" in ran.stdout
-    assert "policies/try.yaml::rows.jsonl PASSED" in ran.stdout
+    assert "policies/try.yaml::rows PASSED" in ran.stdout
     assert "must be masked, and nothing is found" in ran.stdout
     assert "Traceback" not in ran.stdout
 

@@ -71,10 +71,12 @@ class Session:
         answers: Answers = Answers(),  # noqa: B008 - frozen
         surrogates: Collection[str] = (),
         key: bytes | None = None,
+        seen: Callable[[str, Sequence[Finding]], None] | None = None,
     ) -> None:
         """`plan` gives the rules that look at answers; without it answers are restored only. `surrogates` are the rules
         whose values get fakes. With `key` (16 bytes or more), placeholders and fakes are determined by it and the
-        value, the same in every session."""
+        value, the same in every session. `seen` is told each text and what the category finds in it by itself."""
+        self._seen = seen
         self._scanner = scanner
         self._plan = plan
         self._answers = answers
@@ -129,6 +131,8 @@ class Session:
         if self._closed:
             raise UnmaskableError("this session is closed; open a new one with masker.session()")
         findings = self._scanner.scan(text) if scanned is None else scanned
+        if self._seen is not None:
+            self._seen(text, findings)
         with self._lock:
             if self._found:
                 # A name that one turn tells is found in the next, in whatever sentence; never the other way round, so

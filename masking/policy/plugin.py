@@ -49,7 +49,7 @@ class SuiteFile(pytest.File):
                 item.add_marker(pytest.mark.xfail(reason=case.known_gap, strict=False))
             yield item
         for labelled in suite.labelled:
-            yield CaseItem.from_parent(self, name=Path(labelled.file).name, one=labelled)
+            yield CaseItem.from_parent(self, name=Path(labelled.file).stem, one=labelled)
 
 
 class BrokenError(Exception):
