@@ -30,6 +30,7 @@ __all__ = ["Masker", "detector"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C")
+Frame = TypeVar("Frame")  # pyarrow's RecordBatch or Table
 
 _LEAST_KEY = 16  # bytes
 _TOGETHER = 1024  # texts that models see together ...
@@ -96,11 +97,25 @@ class Masker:
         """The provider descriptors in use: the caller's own and those that ship; `masking.httpx2` wants them."""
         return self._descriptors or read_descriptors()
 
+    @property
+    def is_keyed(self) -> bool:
+        """Whether a value has the same placeholder in every session."""
+        return self._key is not None
+
     def scan(self, text: str) -> list[Finding]:
         """What the category finds in `text`: findings in order, offsets in characters. Raises TypeError for no str."""
         if not isinstance(text, str):
             raise TypeError(f"only str can be scanned, not {type(text).__name__}; decode bytes first")
         return self._scanner.scan(text)
+
+    def scan_many(self, texts: Iterable[str]) -> Iterator[list[Finding]]:
+        """As `scan` for each text, in order, and quicker as `mask_many` is; reads ahead as that does.
+
+        Raises TypeError for what is no str, by its place.
+        """
+        if isinstance(texts, str):
+            raise TypeError("scan_many takes many texts; scan takes one")
+        return (findings for block in _blocks(texts) for findings in self._scanner.scan_many(block))
 
     def mask(self, text: str) -> Masked:
         """One text masked, without a session: nothing can be restored afterwards. Raises TypeError for no str."""
@@ -157,6 +172,25 @@ class Masker:
                         if entries is not None:
                             entries.update(alone.entries())
                 yield masked[text]
+
+    def map_batches(
+        self,
+        batch: Frame,
+        *,
+        text: Iterable[str] = (),
+        opaque: Iterable[str] = (),
+        entries: MutableMapping[str, str] | None = None,
+    ) -> Frame:
+        """A pyarrow RecordBatch or Table with its texts masked: the same rows, schema and metadata.
+
+        Every string is text, unless `opaque` names its path (`model`, `messages[*].role`); with `text`, only what these
+        paths name. A row is a conversation of its own. Columns in which nothing is found are not copied. See
+        `masking.batch.arrow.map_batches` for the rest. Raises UnmaskableError, naming the column or row.
+        """
+        from masking.batch.arrow import map_batches
+
+        made: Frame = map_batches(self, batch, text=text, opaque=opaque, entries=entries)
+        return made
 
     def session(self, *, key: bytes | None = None) -> Session:
         """A new conversation; close it, or use it as a context manager, and its values are forgotten.
