@@ -22,6 +22,8 @@ _COMMANDS = {
     "serve": "Mask between any client and any language model, at one port.",
     "policy": "Prove what categories mask, and see what changes when they are edited.",
     "models": "Install, list, verify and remove the models that find names.",
+    "audit": "Verify the audit log of a gateway.",
+    "vault": "Make keys; rotate, purge and empty the vault of a gateway.",
 }
 
 
