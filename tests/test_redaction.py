@@ -129,6 +129,19 @@ def test_new_values_are_redacted_and_the_sessions_restored(text: str, said: str)
         assert one.restore(text) == said
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("\u200b".join("4000 0000 0000 0010"), id="zero-width between every two"),
+        pytest.param("".join(f"&#{ord(digit)};" for digit in "4000000000000010"), id="character references"),
+        pytest.param("".join(f"\\u{ord(digit):04x}" for digit in "4000000000000010"), id="JSON escapes"),
+    ],
+)
+def test_a_value_written_in_far_more_characters_than_it_has_waits_whole(written: str) -> None:
+    with masker("Financial").session() as one:
+        assert "".join(one.stream(list(f"pay {written}, please"))) == "pay <BANK_CARD>, please"
+
+
 @pytest.mark.parametrize(("text", "said"), TEXTS)
 def test_every_single_cut_gives_the_same(text: str, said: str) -> None:
     with session() as one:

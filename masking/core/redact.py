@@ -40,6 +40,7 @@ _UNLIMITED: Final = 1 << 16  # characters; what is longer has no end of its own
 _AFTER: Final = attrgetter("after", "pattern")
 _NO_ENDS: Final[Mapping[int, int]] = {}
 _NOTHING: Final[frozenset[int]] = frozenset()
+_HIDDEN: Final = LONGEST  # characters for each that a rule sees, where some show nothing or are escapes
 _PATIENT: Final = 48  # characters
 _SLACK: Final = 2  # characters that a boundary may look at
 
@@ -235,8 +236,10 @@ class Redactor:
             self.until = len(pending)
         hold = starts[0] if starts else len(pending)
         if len(pending) - hold > state.bound:
-            state, starts = self._again(pending, len(pending) - state.bound)
-            hold = starts[0] if starts else len(pending)
+            begins = _begins(pending, hold, state.bound)
+            if begins > hold:
+                state, starts = self._again(pending, begins)
+                hold = starts[0] if starts else len(pending)
         if last:
             hold = len(pending)
         self.held, self.state = pending, state
@@ -460,6 +463,21 @@ def _without_begun_escape(text: str, start: int) -> str:
         return text
     begun = MAY_GO_ON.search(text, start)
     return text if begun is None else text[: begun.start()]
+
+
+def _begins(pending: str, hold: int, bound: int) -> int:
+    """From where on `pending` may wait, at least from `hold`: no match takes more than `bound` characters.
+
+    They are counted as rules see them: of 4\u200b1 two, of an escape one. What shows nothing cannot make text wait for
+    ever, so there is an end to it.
+    """
+    begins = len(pending) - bound
+    if pending.isascii() and not any(sign in pending for sign in "%&\\"):
+        return begins
+    view = StreamView(pending[hold:])
+    beyond = len(view.text) - bound
+    seen = hold if beyond <= 0 else hold + view.original(beyond, beyond + 1)[0]
+    return max(seen, len(pending) - bound * _HIDDEN)
 
 
 def _between(before: str, text: str, start: int, end: int) -> str:
