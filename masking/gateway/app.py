@@ -22,7 +22,7 @@ from masking.gateway.relay import Relay, Send
 from masking.gateway.serving import Serving
 from masking.gateway.settings import Settings
 from masking.gateway.upstream import Network, Upstream, UpstreamBroke
-from masking.gateway.wiring import access_key, make_upstream, make_vault
+from masking.gateway.wiring import access_key, check_upstream, make_upstream, make_vault
 from masking.vault import Vault
 
 __all__ = ["Gateway"]
@@ -107,6 +107,14 @@ class Gateway:
         self._serving.threads.shutdown(wait=False, cancel_futures=True)
         self._serving.vault.close()
 
+    def check(self) -> None:
+        """Whether it could serve: secrets, addresses and the vault. Raises MaskingError."""
+        for upstream in self.settings.upstreams.values():
+            check_upstream(upstream)
+        self._serving.vault.check()
+        self._serving.vault.close()
+        self._serving.threads.shutdown()
+
     def reload(self) -> None:
         """Read the rules again, for the requests that come from now on. Raises what is wrong with them, and goes on
         with those that were in use."""
@@ -129,6 +137,10 @@ class Gateway:
                 return
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        page = await self._page(scope["path"]) if scope["method"] == "GET" else None
+        if page is not None:
+            await _answer(send, *page)
+            return
         record = Record()
         try:
             request = incoming(scope)
@@ -162,6 +174,23 @@ class Gateway:
                 watch.cancel()
             del self._open[relay]
 
+    async def _page(self, path: str) -> tuple[int, bytes, bytes] | None:
+        """The gateway's own pages: status, content type, body."""
+        match path:
+            case "/healthz":
+                return 200, b"text/plain", b"ok\n"
+            case "/readyz":
+                return await self._ready()
+        return None
+
+    async def _ready(self) -> tuple[int, bytes, bytes]:
+        """Whether new requests can be served: not while it ends, nor without its vault."""
+        try:
+            await asyncio.to_thread(self._serving.vault.check)
+        except MaskingError:
+            return 503, b"text/plain", b"the vault does not answer\n"
+        return 200, b"text/plain", b"ready\n"
+
     async def _fail(self, relay: Relay, record: Record, error: Refused) -> None:
         if relay.started == "true":
             await relay.fail(error)
@@ -192,6 +221,12 @@ class Gateway:
                 elif at - relay.last > limits.heartbeat:
                     with contextlib.suppress(Exception):
                         await relay.heartbeat()
+
+
+async def _answer(send: Send, status: int, kind: bytes, body: bytes) -> None:
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 async def _watch_client(receive: Receive, task: asyncio.Task[Any]) -> None:

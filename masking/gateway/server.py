@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import threading
 from asyncio.events import TimerHandle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from masking.core.errors import ConfigurationError
+from masking.core.errors import ConfigurationError, MaskingError
 from masking.gateway.app import Gateway
 from masking.gateway.settings import Limits, Settings
 
@@ -54,7 +57,7 @@ class Server:
             ssl_certfile=listen.certificate,
             ssl_keyfile=listen.key,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Uvicorn(config)
         self._thread: threading.Thread | None = None
 
     @property
@@ -71,8 +74,27 @@ class Server:
         return f"{'https' if listen.certificate else 'http'}://{host}:{self.port}"
 
     def run(self) -> None:
-        """Serve until SIGINT or SIGTERM; streams may end first."""
-        self._server.run(sockets=[self._socket])
+        """Serve until SIGINT or SIGTERM; streams may end first. SIGHUP reads the rules again."""
+        with asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP"):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_soon)
+        await self._server.serve(sockets=[self._socket])
+
+    def _reload_soon(self) -> None:
+        self._reloading = asyncio.get_running_loop().run_in_executor(None, self.reload)
+
+    def reload(self) -> bool:
+        """Read the rules again, and whether that went well; open streams keep those that they began with."""
+        try:
+            self.gateway.reload()
+        except MaskingError as error:
+            _log.error("the rules stay as they are: %s", error)
+            return False
+        _log.info("rules read again")
+        return True
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self.run, name="gateway", daemon=True)
@@ -92,6 +114,22 @@ class Server:
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()
+
+
+class _Uvicorn(uvicorn.Server):
+    """Ends with exit code 0 where uvicorn raises the signal again."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
 
 def _bound(host: str, port: int) -> socket.socket:

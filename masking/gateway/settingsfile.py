@@ -37,10 +37,12 @@ def read_settings(path: Path) -> Settings:
     except ValidationError as problem:
         # The input is left out: it may be a secret that somebody wrote into the file.
         found = problem.errors(include_url=False, include_context=True, include_input=False)
-    raise ConfigurationError("\n".join(_told(path, dict(error), lines) for error in found)) from None
+    told = sorted(_told(dict(error), lines) for error in found)
+    raise ConfigurationError("\n".join(f"{path}:{line}: {what}" for line, what in told)) from None
 
 
-def _told(path: Path, error: dict[str, Any], lines: Lines) -> str:
+def _told(error: dict[str, Any], lines: Lines) -> tuple[int, str]:
+    """The line and what is wrong there."""
     loc = tuple(step for step in error["loc"] if step != "[key]")
     name = ".".join(map(str, loc))
     what = str(error["msg"]).removeprefix("Value error, ")
@@ -49,7 +51,13 @@ def _told(path: Path, error: dict[str, Any], lines: Lines) -> str:
         what = "no such key" + _nearest(str(loc[-1]), known)
     elif error["type"] == "literal_error":
         what = what.replace("Input should be", "should be")
-    return f"{path}:{lines.of(*loc)}: {name}: {what}" if name else f"{path}:1: {what}"
+    elif error["type"] == "model_type":
+        is_secret = error.get("ctx", {}).get("class_name") == "Secret"
+        what = "write {env: NAME} or {file: PATH}; no secret in this file" if is_secret else "should be a mapping"
+    if not loc:  # a mistake between keys begins with the place of one of them
+        place = what.partition(":")[0].split(".")
+        return lines.of(*place), what
+    return lines.of(*loc), f"{name}: {what}"
 
 
 def _nearest(name: str, known: list[str]) -> str:

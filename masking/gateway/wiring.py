@@ -16,7 +16,7 @@ from masking.gateway.translated import Translated, translation
 from masking.gateway.upstream import EchoUpstream, HttpUpstream, Network, Upstream
 from masking.vault import Keys, Limits, Vault, open_vault
 
-__all__ = ["access_key", "make_upstream", "make_vault", "owner_of"]
+__all__ = ["access_key", "check_upstream", "make_upstream", "make_vault", "owner_of"]
 
 _URLS = {"openai": "https://api.openai.com/v1"}
 
@@ -49,6 +49,15 @@ def make_upstream(
     if chosen.api == own:
         return http
     return Translated(http, translation(family.name), model=chosen.model, vault=vault)
+
+
+def check_upstream(upstream: given.Upstream) -> None:
+    """Raises ConfigurationError for a secret or a certificate that is missing."""
+    if upstream.key is not None:
+        upstream.key.read()
+    if upstream.access_key is not None:
+        access_key(upstream.access_key)
+    _trust(upstream)
 
 
 def access_key(pair: given.AccessKeyPair) -> AccessKey:
