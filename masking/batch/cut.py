@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 from masking.batch.source import Compression
 from masking.core.errors import ConfigurationError, MaskingError
 
-__all__ = ["Block", "DamagedError", "Reader", "lines"]
+__all__ = ["Block", "DamagedError", "Prefix", "Reader", "lines"]
 
 _CHUNK = 1 << 18  # bytes
 _BOM = b"\xef\xbb\xbf"
@@ -38,7 +38,7 @@ class Block:
     start: int
     end: int
     digest: str
-    spans: tuple[tuple[int, int], ...] = ()
+    spans: tuple[tuple[int, int], ...] | None = None
     skipped: int = 0
 
 
@@ -102,73 +102,87 @@ def _inflating(compression: Compression) -> _Inflating:
     return made
 
 
-def lines(pieces: Iterator[bytes], size: int, limit: int, start: int = 0, expected: str = "") -> Iterator[Block]:
-    """Blocks of whole lines, from byte `start` on, where `expected` is the digest of what stands before it.
+class Prefix:
+    """What an earlier run has done of a file: up to byte `end`, where the digest was `expected`; nothing, by default.
 
-    Raises ConfigurationError when what stands before is another, DamagedError as `pieces` does, after the lines that
-    were whole.
+    Every block goes through `new`, which gives those that are not done yet, each with the digest up to its end.
     """
-    digest = hashlib.sha256()
+
+    def __init__(self, end: int = 0, expected: str = "") -> None:
+        self.end = end
+        self._expected = expected
+        self._digest = hashlib.sha256()
+        self._seen = 0
+
+    def new(
+        self, data: bytes, start: int, spans: tuple[tuple[int, int], ...] | None = None, *, skipped: int = 0
+    ) -> Iterator[Block]:
+        """Raises ConfigurationError when the file is not the one that the earlier run has read."""
+        self._digest.update(data)
+        end = self._seen = start + (skipped or len(data))
+        digest = self._digest.hexdigest()
+        if end > self.end:
+            yield Block(b"" if skipped else data, start, end, digest, spans, skipped)
+        elif end == self.end and digest != self._expected:
+            raise ConfigurationError("the file has changed since the run began; choose a new output folder")
+
+    def pass_over(self, data: bytes) -> None:
+        """Bytes of a row that is too long to be held."""
+        self._digest.update(data)
+
+    def finish(self) -> None:
+        """Raises ConfigurationError when the file has ended before what the earlier run has read of it."""
+        if self._seen < self.end:
+            raise ConfigurationError("the file is shorter than when the run began; choose a new output folder")
+
+
+def lines(pieces: Iterator[bytes], size: int, limit: int, before: Prefix) -> Iterator[Block]:
+    """Blocks of whole lines. A line longer than `limit` bytes is a block of its own, `skipped`.
+
+    Raises DamagedError as `pieces` does, after the lines that were whole; ConfigurationError when what an earlier run
+    has read is another file now.
+    """
     at = 0  # of the first byte held
-    held: list[bytes] = []
-    length = 0
+    held = bytearray()
     passing = 0  # bytes of a line that is too long
-    ends_whole = False
     damage: DamagedError | None = None
     source = iter(pieces)
-    while True:
+    while damage is None:
         try:
             piece = next(source, b"")
         except DamagedError as error:
             damage, piece = error, b""
-        if at < start and piece:
-            skip = min(start - at, len(piece))
-            digest.update(piece[:skip])
-            at += skip
-            piece = piece[skip:]
-            if at == start and digest.hexdigest() != expected:
-                raise ConfigurationError("the file has changed since the run began; give a new output folder")
-            if not piece:
-                continue
         if not piece:
             break
-        while piece:
-            if passing:
-                end = piece.find(b"\n") + 1
-                part, piece = (piece[:end], piece[end:]) if end else (piece, b"")
-                digest.update(part)
-                passing += len(part)
-                if end:
-                    yield Block(b"", at, at + passing, digest.copy().hexdigest(), skipped=passing)
-                    at += passing
-                    passing = 0
+        if passing:
+            end = piece.find(b"\n") + 1
+            part, piece = (piece[:end], piece[end:]) if end else (piece, b"")
+            before.pass_over(part)
+            passing += len(part)
+            if not end:
                 continue
-            held.append(piece)
-            length += len(piece)
-            has_end = b"\n" in piece
-            ends_whole = ends_whole or has_end
-            piece = b""
-            if length >= size and ends_whole:
-                data = b"".join(held)
-                cut = data.rfind(b"\n") + 1
-                digest.update(data[:cut])
-                yield Block(data[:cut], at, at + cut, digest.copy().hexdigest())
-                at += cut
-                held, length, ends_whole = [data[cut:]], len(data) - cut, False
-            if length > limit and not ends_whole:
-                data = b"".join(held)
-                digest.update(data)
-                passing = len(data)
-                held, length = [], 0
-    if at < start:
-        raise ConfigurationError("the file is shorter than it was when the run began; give a new output folder")
+            yield from before.new(b"", at, skipped=passing)
+            at, passing = at + passing, 0
+        held += piece
+        if at < before.end <= at + len(held):  # the blocks of the earlier run may have had another size
+            cut = before.end - at
+            yield from before.new(bytes(held[:cut]), at)
+            del held[:cut]
+            at += cut
+        if len(held) >= size and (cut := held.rfind(b"\n") + 1):
+            yield from before.new(bytes(held[:cut]), at)
+            del held[:cut]
+            at += cut
+        if len(held) > limit:
+            before.pass_over(bytes(held))
+            passing = len(held)
+            held.clear()
     if passing:
-        yield Block(b"", at, at + passing, digest.copy().hexdigest(), skipped=passing)
-    data = b"".join(held)
+        yield from before.new(b"", at, skipped=passing)
     if damage is not None:
-        data = data[: data.rfind(b"\n") + 1]
-    if data:
-        digest.update(data)
-        yield Block(data, at, at + len(data), digest.copy().hexdigest())
+        del held[held.rfind(b"\n") + 1 :]
+    if held:
+        yield from before.new(bytes(held), at)
+    before.finish()
     if damage is not None:
         raise damage

@@ -16,10 +16,10 @@ from typing import Any, BinaryIO, Literal
 
 import orjson
 
-from masking.batch.cut import Block, DamagedError, Reader, lines
+from masking.batch.cut import Block, DamagedError, Prefix, Reader
 from masking.batch.identity import category_digest, key_digest
 from masking.batch.journal import Journal, Lock, folder_synced, write_whole
-from masking.batch.layout import layout_of
+from masking.batch.layout import cutter, layout_of
 from masking.batch.pool import Pool, cores
 from masking.batch.rows import Layout, Outcome, Rows, Settings
 from masking.batch.source import STATE, Format, Source, sources
@@ -46,6 +46,8 @@ class Job:
     workers: int = 0
     block: int = _BLOCK
     longest: int = _LONGEST
+    header: bool = True
+    """Whether CSV and TSV files begin with the names of their columns."""
 
 
 @dataclass(slots=True)
@@ -203,6 +205,7 @@ class _Identity:
             "shape": self._job.shape,
             "conversation": settings.conversation,
             "format": self._job.format or "",
+            "header": self._job.header,
         }
 
     def _compare(self, known: dict[str, Any], own: dict[str, Any]) -> None:
@@ -268,6 +271,7 @@ class _Run:
         self._found = found
         self._report = report
         self._journal = Journal(job.output)
+        self._patterns = dataclasses.replace(settings, names="off").masker()
         self._results: dict[str, dict[str, Any]] = {}
         self._begun: dict[str, dict[str, Any]] = {}
         self._last: dict[str, dict[str, Any]] = {}
@@ -352,12 +356,13 @@ class _Run:
         with file:
             reader = Reader(file, source.compression)
             begun, last = self._begun.get(source.name), self._last.get(source.name)
-            layout: Layout | None = Layout(**begun["layout"]) if begun and last else None
-            start, digest = (last["end"], last["in"]) if last else (0, "")
+            layout: Layout | None = _layout(begun["layout"]) if begun and last else None
+            before = Prefix(last["end"], last["in"]) if last else Prefix()
+            cut, records = cutter(source, layout, header=self._job.header)
             damage = ""
             try:
-                for block in lines(reader.pieces(), self._job.block, self._job.longest, start, digest):
-                    layout = layout or layout_of(source, block, self._job.shape, self._settings)
+                for block in cut(reader.pieces(), self._job.block, self._job.longest, before):
+                    layout = layout or layout_of(source, block, self._job.shape, records, self._is_clean)
                     yield _Task(index, layout, block, read=reader.size)
             except DamagedError as error:
                 damage = str(error)
@@ -365,6 +370,9 @@ class _Run:
                 raise ConfigurationError(f"{source.path}: {error}") from None
             layout = layout or Layout(source.format, source.compression)
             yield _Task(index, layout, None, reader.size, reader.raw.hexdigest(), damage)
+
+    def _is_clean(self, name: str) -> bool:
+        return not self._patterns.scan(name)
 
     # Writing.
 
@@ -530,6 +538,10 @@ def _add(total: dict[str, Any], part: dict[str, Any]) -> None:
     for name in ("rows", "masked", "quarantined"):
         total[name] += part[name]
     total["findings"] = dict(sorted((Counter(total["findings"]) + Counter(part["findings"])).items()))
+
+
+def _layout(said: dict[str, Any]) -> Layout:
+    return Layout(**{**said, "columns": tuple(said["columns"])})
 
 
 def _size(path: Path) -> int:

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any, Literal, get_args
-
-import orjson
+from typing import Literal, get_args
 
 from masking.batch.cut import Block
 from masking.batch.deflate import compressed
+from masking.batch.row import Fields, Json, Line, Only, Row, Walk
 from masking.batch.shape import conversation_of, shape_of
 from masking.batch.source import Format
-from masking.core.document import Document, dump
+from masking.core.document import Document
 from masking.core.errors import MaskingError, UnmaskableError
+from masking.core.finding import Finding
 from masking.core.path import Path, parse
-from masking.core.session import Masked
+from masking.core.session import Masked, Session
 from masking.masker import Masker
 
-__all__ = ["MAPPINGS", "Bad", "Layout", "Mapping", "Outcome", "Rows", "Settings"]
+__all__ = ["MAPPINGS", "Bad", "Layout", "Mapping", "Outcome", "Rows", "Settings", "split"]
 
 Mapping = Literal["keyed", "conversation", "irreversible"]
 MAPPINGS: tuple[Mapping, ...] = get_args(Mapping)
 
 _BOM = b"\xef\xbb\xbf"
 _PLACEHOLDER = re.compile(r"<([A-Z]+(?:_[A-Z]+)*)_[1-9][0-9]{0,17}>")
-_SHORT = 48  # characters; keys, roles and models of which the clean ones are remembered
+_SHORT = 48  # characters; keys, roles and models, of which those that look like no placeholder are remembered
 _REMEMBERED = 20_000
 
 
@@ -60,6 +59,8 @@ class Layout:
     format: Format
     compression: str = ""
     shape: str = "any"
+    delimiter: str = ","
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,224 +73,249 @@ class Bad:
     why: str
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Kept:
+    """What a row's placeholders stand for; `conversation` is None where the row is one by itself."""
+
+    row: int
+    conversation: str | None
+    entries: dict[str, str]
+
+
 @dataclass(slots=True)
 class Outcome:
-    """A block masked; `bad` rows are not in `data`. `entries`: placeholder to value, by conversation."""
+    """A block masked; `bad` rows are not in `data`. `kept` has the tables, where they are wanted."""
 
     data: bytes = b""
     rows: int = 0
     masked: int = 0
     findings: Counter[str] = field(default_factory=Counter)
     bad: list[Bad] = field(default_factory=list)
-    entries: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    kept: list[Kept] = field(default_factory=list, repr=False)
 
 
 class Rows:
-    """One masker at work; holds no value of a row longer than the row."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._texts = _Texts(settings)
-        self._only = tuple(map(parse, settings.text))
-        self._opaque = tuple(map(parse, settings.opaque))
-        self._row_masks: dict[str, Callable[[Any], tuple[Any, bool]]] = {}
-        self._conversations: dict[str, Path | None] = {}
-
-    def mask(self, block: Block, layout: Layout) -> Outcome:
-        """The block with its rows masked. Nothing is raised for a row: what is wrong with one is told in `bad`."""
-        outcome = Outcome()
-        self._texts.outcome = outcome
-        if block.skipped:
-            outcome.rows = 1
-            outcome.bad.append(Bad(0, block.start, block.skipped, "longer than the limit; raise --max-row"))
-            return outcome
-        pieces: list[bytes] = []
-        data, at = block.data, 0
-        if block.start == 0 and data.startswith(_BOM):
-            pieces.append(_BOM)
-            at = len(_BOM)
-        one = self._line if layout.format == "text" else self._json_line
-        while at < len(data):
-            end = data.find(b"\n", at) + 1 or len(data)
-            line = data[at:end]
-            if line.strip():
-                try:
-                    new = one(line, layout)
-                except MaskingError as error:
-                    outcome.bad.append(Bad(outcome.rows, block.start + at, len(line), _why(error)))
-                except Exception as error:  # noqa: BLE001 - whatever it is, the row does not leave, and no value is told
-                    why = f"internal error ({type(error).__name__})"
-                    outcome.bad.append(Bad(outcome.rows, block.start + at, len(line), why))
-                else:
-                    outcome.masked += new is not line
-                    pieces.append(new)
-                outcome.rows += 1
-            else:
-                pieces.append(line)
-            at = end
-        outcome.data = compressed(b"".join(pieces), layout.compression)
-        return outcome
-
-    def _line(self, line: bytes, layout: Layout) -> bytes:
-        self._texts.begin(None)
-        try:
-            text = line.decode()
-        except UnicodeDecodeError as error:
-            raise UnmaskableError(f"not UTF-8 at byte {error.start} of the row") from None
-        body = text.rstrip("\r\n")
-        masked = self._texts.mask(body)
-        return line if masked == body else (masked + text[len(body) :]).encode()
-
-    def _json_line(self, line: bytes, layout: Layout) -> bytes:
-        body = line.strip()
-        doc = read(body)
-        doc, changed = self.document(doc, layout.shape)
-        if not changed:
-            return line
-        return dump(doc, ascii_only=body.isascii()) + line[len(line.rstrip(b"\r\n")) :]
-
-    def document(self, doc: Any, shape: str) -> tuple[Any, bool]:
-        """A row as plain data with its texts masked, in place, and whether anything changed.
-
-        Raises UnmaskableError for what cannot be made safe.
-        """
-        mask = self._row_masks.get(shape) or self._prepared(shape)
-        path = self._conversations[shape]
-        self._texts.begin(conversation_of(doc, path) if path else None)
-        try:
-            return mask(doc)
-        except UnmaskableError as error:
-            raise UnmaskableError(error.what) from None
-
-    def _prepared(self, name: str) -> Callable[[Any], tuple[Any, bool]]:
-        shape = shape_of(name)
-        given = self._settings.conversation
-        self._conversations[name] = parse(given) if given else shape.conversation
-        if self._only:
-            self._row_masks[name] = self._only_these
-        else:
-            document = shape.document(self._opaque)
-            self._row_masks[name] = lambda doc: document.mask(doc, self._texts.mask)
-        return self._row_masks[name]
-
-    def _only_these(self, doc: Any) -> tuple[Any, bool]:
-        box = [doc]
-        changed = False
-        for path in self._only:
-            changed = _masked_at(box, 0, path, self._texts.mask) or changed
-        return box[0], changed
-
-
-class _Texts:
-    """The texts of one row after the other. A row whose texts hold a value has a session of its own."""
+    """One masker at work; it holds no value longer than the block that holds it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._masker = settings.masker()
-        self._session = self._masker.session()
-        self._conversation: str | None = None
-        self._told = False
-        self._clean: set[str] = set()
-        self.outcome = Outcome()
+        self._quiet = self._masker.session()
+        self._plain: set[str] = set()
+        self._walks: dict[tuple[str, tuple[str, ...]], _Walks] = {}
 
-    def begin(self, conversation: str | None) -> None:
-        """A new row, which belongs to a conversation if rows of one can be told."""
-        if self._settings.mapping != "conversation":
-            conversation = None
-        if self._told or conversation != self._conversation:
-            self._session.close()
-            self._session = self._masker.session(key=self._key_of(conversation))
-            self._told = False
-            self._conversation = conversation
+    def mask(self, block: Block, layout: Layout) -> Outcome:
+        """The block with its rows masked. Nothing is raised for a row: what is wrong with one is told in `bad`."""
+        outcome = Outcome()
+        if block.skipped:
+            outcome.rows = 1
+            outcome.bad.append(Bad(0, block.start, block.skipped, "longer than the limit; raise --max-row"))
+            return outcome
+        pieces, places = split(block, layout)
+        rows: list[_Opened] = []
+        walks = self._walks_of(layout)
+        for place in places:
+            raw = pieces[place.piece]
+            try:
+                rows.append(_Opened(place, *walks.opened(raw, layout)))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the row does not leave, and no value is told
+                pieces[place.piece] = _nothing(raw, layout)
+                outcome.bad.append(Bad(place.row, block.start + place.start, len(raw), _why(error)))
+        for one, texts in zip(rows, self.texts([(one.texts, one.conversation) for one in rows], outcome), strict=True):
+            if texts is None:
+                continue
+            raw = pieces[one.place.piece]
+            try:
+                one.row.walk(_Replace(one.texts, texts))
+                pieces[one.place.piece] = one.row.write()
+                outcome.masked += 1
+            except Exception as error:  # noqa: BLE001
+                pieces[one.place.piece] = _nothing(raw, layout)
+                outcome.bad.append(Bad(one.place.row, block.start + one.place.start, len(raw), _why(error)))
+        outcome.kept = [replace(kept, row=rows[kept.row].place.row) for kept in outcome.kept]
+        outcome.bad.sort(key=lambda bad: bad.row)
+        outcome.rows = len(places)
+        outcome.data = compressed(b"".join(pieces), layout.compression)
+        return outcome
 
-    def _key_of(self, conversation: str | None) -> bytes | None:
-        """Rows of one conversation may lie anywhere: what they have in common is a key that is made from its id."""
-        if conversation is None:
-            return None
-        return hmac.digest(
-            self._settings.key, b"conversation\0" + conversation.encode("utf-8", "surrogatepass"), sha256
-        )
+    def texts(
+        self, rows: Sequence[tuple[Sequence[str], str | None]], outcome: Outcome
+    ) -> Iterator[Sequence[str] | None]:
+        """The texts of each row masked, None where none changed; a row comes with the id of its conversation or None.
 
-    def mask(self, text: str) -> str:
-        if not self._told and text in self._clean:
-            return text
-        masked: Masked = self._session.masked(text)
-        if not masked.findings:
-            if not self._told and len(text) <= _SHORT:
-                if len(self._clean) >= _REMEMBERED:
-                    self._clean.clear()
-                self._clean.add(text)
-            return text
-        self._told = True
-        for finding in masked.findings:
-            self.outcome.findings[finding.entity] += 1
-        if self._settings.mapping == "irreversible":
-            return _PLACEHOLDER.sub(r"<\1>", masked.text)
-        return masked.text
+        A row is one conversation: what one of its texts tells is found in all of them, in earlier ones too. Counts the
+        findings in `outcome`, and keeps the tables there where they are wanted.
+        """
+        flat = [text for texts, _ in rows for text in texts]
+        scanned = self._masker.scan_many(flat)
+        for number, (texts, conversation) in enumerate(rows):
+            found = [next(scanned) for _ in texts]
+            if not any(found) and all(map(self._is_plain, texts)):
+                yield None
+                continue
+            with self._session(conversation) as session:
+                masked = _told_everywhere(session, texts, found)
+                for one in masked:
+                    for finding in one.findings:
+                        outcome.findings[finding.entity] += 1
+                if self._settings.keep:
+                    outcome.kept.append(Kept(number, conversation, session.entries()))
+            if self._settings.mapping == "irreversible":
+                yield [_PLACEHOLDER.sub(r"<\1>", one.text) if one.findings else one.text for one in masked]
+            else:
+                yield [one.text for one in masked]
 
-
-def _masked_at(node: Any, name: Any, path: Path, mask: Callable[[str], str]) -> bool:
-    """Mask what stands at a path below node[name]; a string, number, or everything in what it holds."""
-    value = node[name]
-    if not path:
-        if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
-            old = str(value)
-            new = mask(old)
-            if new != old:
-                node[name] = new
-                return True
+    def _is_plain(self, text: str) -> bool:
+        """Whether a text in which nothing is found does not look like a placeholder either."""
+        if text in self._plain:
+            return True
+        if self._quiet.masked(text, ()).findings:
+            self._quiet.close()
+            self._quiet = self._masker.session()
             return False
-        if isinstance(value, dict | list):
-            return _masked_all(value, mask)
-        return False
-    changed = False
-    if path[0] is None:
-        if isinstance(value, list):
-            for position in range(len(value)):
-                changed = _masked_at(value, position, path[1:], mask) or changed
-    elif isinstance(value, dict) and path[0] in value:
-        changed = _masked_at(value, path[0], path[1:], mask)
-    return changed
+        if len(text) <= _SHORT:
+            if len(self._plain) >= _REMEMBERED:
+                self._plain.clear()
+            self._plain.add(text)
+        return True
+
+    def _session(self, conversation: str | None) -> Session:
+        """Rows of one conversation may lie anywhere: what they have in common is a key that is made from its id."""
+        if self._settings.mapping != "conversation" or conversation is None:
+            return self._masker.session()
+        name = conversation.encode("utf-8", "surrogatepass")
+        return self._masker.session(key=hmac.digest(self._settings.key, b"conversation\0" + name, sha256))
+
+    def _walks_of(self, layout: Layout) -> _Walks:
+        at = (layout.shape, layout.columns)
+        if at not in self._walks:
+            self._walks[at] = _Walks(self._settings, layout)
+        return self._walks[at]
 
 
-def _masked_all(node: Any, mask: Callable[[str], str]) -> bool:
-    return Document().mask(node, mask)[1]
+class _Walks:
+    """Where the texts of one file's rows are."""
+
+    def __init__(self, settings: Settings, layout: Layout) -> None:
+        shape = shape_of(layout.shape)
+        only, opaque = tuple(map(parse, settings.text)), tuple(map(parse, settings.opaque))
+        self._walk: Walk = Only(only) if only else shape.document(opaque).mask
+        self.conversation = parse(settings.conversation) if settings.conversation else shape.conversation
+        self._columns = tuple(_column(name, only, opaque) for name in layout.columns)
+        place = self.conversation
+        name = place[0] if place and len(place) == 1 else None
+        self._conversation_column = layout.columns.index(name) if name in layout.columns else None
+
+    def opened(self, raw: bytes, layout: Layout) -> tuple[Row, list[str], str | None]:
+        """A row, its texts, and its conversation. Raises UnmaskableError."""
+        conversation = None
+        row: Row
+        match layout.format:
+            case "jsonl" | "json":
+                row = Json(raw, self._walk)
+                conversation = conversation_of(row.doc, self.conversation) if self.conversation else None
+            case "csv" | "tsv":
+                row = Fields(raw, layout.delimiter, self._columns)
+                if self._conversation_column is not None:
+                    conversation = row.field(self._conversation_column) or None
+            case _:
+                row = Line(raw)
+        texts: list[str] = []
+
+        def collect(text: str) -> str:
+            texts.append(text)
+            return text
+
+        row.walk(collect)
+        return row, texts, conversation
 
 
-def read(row: bytes) -> Any:
-    """The document of a row. Raises UnmaskableError, which says what is wrong with it.
-
-    A row that is spelled as we spell it holds no key twice, or it would be longer: that is most rows, and cheaper to
-    see than to read twice.
-    """
-    try:
-        doc = orjson.loads(row)
-        if type(doc) is dict and dump(doc, ascii_only=False) == row:
-            return doc
-    except orjson.JSONDecodeError:
-        pass  # RFC 8259 §8.2: a lone surrogate in \uXXXX form is JSON; orjson refuses it
-    try:
-        return json.loads(row.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refused)
-    except UnicodeDecodeError as error:
-        raise UnmaskableError(f"not UTF-8 at byte {error.start} of the row") from None
-    except RecursionError:
-        raise UnmaskableError("nested too deep") from None
-    except json.JSONDecodeError as error:
-        raise UnmaskableError(f"not JSON at character {error.pos} of the row") from None
-    except ValueError:
-        raise UnmaskableError("a number is too long to be read") from None
+def _column(name: str, only: Sequence[Path], opaque: Sequence[Path]) -> Walk | None:
+    """How the fields of a column are walked; None: not at all."""
+    if (name,) in opaque:
+        return None
+    below = tuple(path[1:] for path in only if path[0] == name)
+    if only:
+        return Only(below) if below else None
+    return Document(path[1:] for path in opaque if path[0] == name and len(path) > 1).mask
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise UnmaskableError("an object has the same key twice: two readers would see two values")
-    return found
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a row is: its number in the block, which of the block's pieces it is, and its first byte in the block."""
+
+    row: int
+    piece: int
+    start: int
 
 
-def _refused(name: str) -> Any:
-    raise UnmaskableError(f"{name} is no JSON (RFC 8259 §6)")
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    place: _Place
+    row: Row
+    texts: list[str]
+    conversation: str | None
 
 
-def _why(error: MaskingError) -> str:
-    return error.what if isinstance(error, UnmaskableError) else str(error)
+class _Replace:
+    """Gives each text what it became, in the order in which they were collected."""
+
+    __slots__ = ("_new", "_old")
+
+    def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
+        self._old = iter(old)
+        self._new = iter(new)
+
+    def __call__(self, text: str) -> str:
+        if next(self._old, None) != text:
+            raise UnmaskableError("internal error: the row was walked in two ways")
+        return next(self._new)
+
+
+def _told_everywhere(session: Session, texts: Sequence[str], found: Sequence[list[Finding]]) -> list[Masked]:
+    masked: list[Masked] = []
+    last = 0  # the last text in which something was found
+    for place, (text, findings) in enumerate(zip(texts, found, strict=True)):
+        masked.append(session.masked(text, findings))
+        if masked[-1].findings:
+            last = place
+    for place in range(last):
+        masked[place] = session.masked(texts[place], found[place])
+    return masked
+
+
+def split(block: Block, layout: Layout) -> tuple[list[bytes], list[_Place]]:
+    """The block in pieces, and which of them are rows; what is no row stays as it is."""
+    data = block.data
+    pieces: list[bytes] = []
+    places: list[_Place] = []
+    at = 0
+    if block.spans is not None:
+        for start, end in block.spans:
+            pieces += [data[at:start], data[start:end]]
+            places.append(_Place(len(places), len(pieces) - 1, start))
+            at = end
+        pieces.append(data[at:])
+        return pieces, places
+    if block.start == 0 and data.startswith(_BOM):
+        at = len(_BOM)
+        pieces.append(_BOM)
+    while at < len(data):
+        end = data.find(b"\n", at) + 1 or len(data)
+        line = data[at:end]
+        pieces.append(line)
+        if line.strip():
+            places.append(_Place(len(places), len(pieces) - 1, at))
+        at = end
+    return pieces, places
+
+
+def _nothing(raw: bytes, layout: Layout) -> bytes:
+    """What stands where a row is left out; in a JSON array its place is kept."""
+    return b"null" if layout.format == "json" else b""
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, UnmaskableError):
+        return error.what
+    return str(error) if isinstance(error, MaskingError) else f"internal error ({type(error).__name__})"

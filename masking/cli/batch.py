@@ -78,6 +78,15 @@ def command() -> None:
     show_default=True,
     help="Rows that cannot be masked: stop there, or leave them out and list their places.",
 )
+@click.option("--no-header", is_flag=True, help="CSV and TSV files begin with a record, not with column names.")
+@click.option(
+    "--max-row",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    metavar="MIB",
+    help="A longer row counts as one that cannot be masked.",
+)
 @click.option("-w", "--workers", type=click.IntRange(1), help="Processes; all cores without it.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
 def mask(
@@ -92,8 +101,10 @@ def mask(
     mapping: Any,
     key_file: Path | None,
     on_error: Any,
+    max_row: int,
     workers: int | None,
     *,
+    no_header: bool,
     as_json: bool,
 ) -> None:
     """Mask files of conversation logs into a folder. Inputs are files, folders and globs; none is changed.
@@ -125,6 +136,8 @@ def mask(
         shape=shape,
         on_error=on_error,
         workers=workers or 0,
+        longest=max_row << 20,
+        header=not no_header,
     )
     try:
         summary = run(job, _Lines())
