@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "category_names",
+    "category_source",
     "read_category",
     "read_descriptors",
     "read_session",
@@ -72,9 +73,29 @@ def read_category(name: str | Path) -> Category:
     ConfigurationError when there is no such category, RuleError when its file or a recogniser's is wrong.
     """
     path = Path(name)
-    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
-        return _read_file(path)
+    if _is_path(path):
+        return _load(*category_source(path))
     return _read_shipped(str(name))
+
+
+def category_source(name: str | Path) -> tuple[str, str, Library]:
+    """A category's YAML text, its file's name, and what that file may name; `name` as for `read_category`.
+
+    Raises ConfigurationError when there is no such category or its file cannot be read.
+    """
+    path = Path(name)
+    if not _is_path(path):
+        return _shipped_source(str(name))
+    try:
+        return path.read_text("utf-8"), str(path), _Beside(path.parent)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the category {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"cannot read the category {path}: it is not UTF-8") from None
+
+
+def _is_path(path: Path) -> bool:
+    return path.suffix in {".yaml", ".yml"} or len(path.parts) > 1
 
 
 def read_descriptors(*own: str | Path) -> Descriptors:
@@ -127,26 +148,18 @@ def _own_descriptor(file: Path) -> Descriptor:
     return descriptor
 
 
-def _read_file(path: Path) -> Category:
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the category {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"cannot read the category {path}: it is not UTF-8") from None
-
-    return _load(text, str(path), _Beside(path.parent))
-
-
 @cache
 def _read_shipped(name: str) -> Category:
+    return _load(*_shipped_source(name))
+
+
+def _shipped_source(name: str) -> tuple[str, str, Library]:
     if name not in category_names():
         raise ConfigurationError(
             f"no category is called {name!r}; shipped are {', '.join(category_names())}; "
             "your own is named by its path, such as ./rules/Mine.yaml"
         )
-    text = shipped("rules").joinpath(name + _SUFFIX).read_text("utf-8")
-    return _load(text, f"rules/{name}{_SUFFIX}", _Shipped())
+    return shipped("rules").joinpath(name + _SUFFIX).read_text("utf-8"), f"rules/{name}{_SUFFIX}", _Shipped()
 
 
 def _load(text: str, file: str, library: Library) -> Category:

@@ -1,0 +1,232 @@
+"""Every sentence of the page, in English and Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["LANGUAGES", "MESSAGES", "language", "translator"]
+
+LANGUAGES = ("en", "zh")
+
+MESSAGES: dict[str, tuple[str, str]] = {
+    "tag": ("en", "zh-Hans"),
+    "product": ("Policy studio", "策略工作台"),
+    "studio": ("policy studio", "策略工作台"),
+    "skip": ("Skip to content", "跳到正文"),
+    "pages": ("Pages", "页面"),
+    "page.inspect": ("Try", "试用"),
+    "page.suites": ("Suites", "测试集"),
+    "page.compare": ("Compare", "比较"),
+    "page.coverage": ("Coverage", "覆盖"),
+    "theme": ("Appearance", "外观"),
+    "theme.auto": ("Auto", "自动"),
+    "theme.light": ("Light", "浅色"),
+    "theme.dark": ("Dark", "深色"),
+    "language": ("Language", "语言"),
+    "local": (
+        "Everything on this page stays on this machine and in memory. Only a case that you add to a suite is written.",
+        "本页的一切只留在本机内存中；只有您加入测试集的用例会写入文件。",
+    ),
+    "forget": ("Forget what I entered", "清除我输入的内容"),
+    "refused.title": ("This request was refused", "请求被拒绝"),
+    "refused.again": ("Open the page again", "重新打开页面"),
+    "refused.remote": (
+        "The studio serves this machine only; the request came from another one, or through a proxy.",
+        "工作台只为本机服务；该请求来自其他机器，或经过了代理。",
+    ),
+    "refused.host": (
+        "The address in the browser is not one of this machine's. Open the studio as http://127.0.0.1 with its port.",
+        "浏览器中的地址不是本机地址。请用 http://127.0.0.1 加端口打开工作台。",
+    ),
+    "refused.key": (
+        "This browser has not shown the key. Open the link that the command printed when it started.",
+        "此浏览器尚未出示密钥。请打开命令启动时打印的链接。",
+    ),
+    "refused.origin": (
+        "The request was sent by another site, so nothing was done.",
+        "该请求由其他网站发出，未执行任何操作。",
+    ),
+    "refused.token": (
+        "The page is older than the running studio. Open it again and repeat the step.",
+        "页面早于正在运行的工作台。请重新打开后再试。",
+    ),
+    "refused.size": (
+        "What was sent is larger than 16 MiB. Use `masking policy` on the command line for large files.",
+        "发送的内容超过 16 MiB。大文件请使用命令行 `masking policy`。",
+    ),
+    "refused.form": ("The form cannot be read.", "无法读取该表单。"),
+    "refused.missing": ("There is no such page.", "没有这个页面。"),
+    "refused.failed": (
+        "The studio failed at this step, and nothing was changed. The terminal says more.",
+        "工作台在这一步出错，没有更改任何内容。终端中有更多信息。",
+    ),
+    # Trying a category
+    "inspect.title": ("What does this category do?", "这个类别会做什么？"),
+    "inspect.about": (
+        "Paste a text or a chat log. See what is found and why, what leaves, and how an answer comes back.",
+        "粘贴一段文本或对话记录，查看发现了什么、为什么、发出什么，以及回答如何还原。",
+    ),
+    "category": ("Category", "类别"),
+    "own": ("yours", "自有"),
+    "names": ("Find names with the models", "用模型识别姓名"),
+    "text": ("Text or chat log", "文本或对话记录"),
+    "text.placeholder": (
+        "Plain text, a chat in JSON, or a log in JSONL",
+        "纯文本、JSON 对话，或 JSONL 对话记录",
+    ),
+    "text.hint": (
+        "Up to {kib} KiB. The result follows as you type; Ctrl+Enter checks at once.",
+        "最多 {kib} KiB。结果随输入更新；按 Ctrl+Enter 立即检查。",
+    ),
+    "check": ("Check", "检查"),
+    "upload": ("Choose a file", "选择文件"),
+    "example": ("Insert an example", "填入示例"),
+    "too.long": (
+        "The text has {size} KiB; this page takes {kib}. Use `masking scan` on the command line for larger files.",
+        "文本有 {size} KiB，本页上限为 {kib} KiB。更大的文件请使用命令行 `masking scan`。",
+    ),
+    "results": ("Results", "结果"),
+    "empty": ("Nothing to show yet.", "还没有内容。"),
+    "empty.hint": (
+        "Type or paste a text on the left, choose a file, or insert the example.",
+        "请在左侧输入或粘贴文本、选择文件，或填入示例。",
+    ),
+    "count": ("{n} found", "发现 {n} 处"),
+    "kinds": ("Kinds found", "发现的种类"),
+    "conversation": ("Conversation", "对话"),
+    "of.conversation": ("in conversation {number} of {total}", "（第 {number} 个对话，共 {total} 个）"),
+    "status": ("{n} found in {messages} texts.", "在 {messages} 段文本中发现 {n} 处。"),
+    "views": ("View", "视图"),
+    "view.findings": ("Findings", "发现"),
+    "view.masked": ("Masked text", "脱敏文本"),
+    "view.wire": ("What the model sees", "模型所见"),
+    "view.answer": ("The answer", "回答"),
+    "findings": ("Findings", "发现"),
+    "value": ("Value", "值"),
+    "becomes": ("Becomes", "替换为"),
+    "rule": ("Rule", "规则"),
+    "score": ("Score", "分数"),
+    "why": ("Why", "原因"),
+    "outcome": ("Outcome", "结果"),
+    "outcome.partly": ("partly", "部分"),
+    "outcome.lost": ("lost", "让位"),
+    "outcome.refused": ("refused", "未通过"),
+    "nearly": ("Considered and left: {n}", "考虑过但未采用：{n}"),
+    "nearly.title": ("Considered and left", "考虑过但未采用"),
+    "nearly.about": (
+        "Rules that matched here, and what spoke against them: a better finding, a boundary, a check, a context word.",
+        "在此匹配过的规则，以及未采用的原因：更好的发现、边界、校验或上下文词。",
+    ),
+    "not.explained": (
+        "Reasons are worked out for up to {n} characters at a time.",
+        "每次最多为 {n} 个字符给出原因。",
+    ),
+    "role.user": ("User", "用户"),
+    "role.assistant": ("Assistant", "助手"),
+    "role.system": ("System", "系统"),
+    "role.developer": ("Developer", "开发者"),
+    "role.tool": ("Tool", "工具"),
+    "placeholder": ("Placeholder", "占位符"),
+    "table": ("Placeholders and values", "占位符与值"),
+    "table.about": (
+        "This table is the session. It never leaves with the text.",
+        "此表即会话，绝不随文本发出。",
+    ),
+    "wire.about": (
+        "The messages of the request, as the model's API gets them.",
+        "请求中的消息，即模型接口收到的内容。",
+    ),
+    "wire.refused": ("The request would be refused, so nothing would leave:", "该请求会被拒绝，不会发出任何内容："),
+    "names.off": (
+        "Names, places and addresses that only a model finds are not found: {why}",
+        "仅靠模型才能识别的姓名、地点与地址不会被发现：{why}",
+    ),
+    # The answer
+    "answer.about": (
+        "What the model says arrives in pieces. Placeholders are restored, new personal data is redacted; "
+        "text waits only while it can still become either.",
+        "模型的回答分片到达：占位符被还原，新的个人信息被遮盖；只有仍可能成为二者之一的文本才会等待。",
+    ),
+    "answer.text": ("The model's answer (empty: it quotes what it was sent)", "模型的回答（留空则引用收到的内容）"),
+    "cut": ("Characters in a piece", "每片字符数"),
+    "trace.same": ("Equal to the answer restored in one piece.", "与整段还原的结果一致。"),
+    "trace.other": ("Differs from the answer restored in one piece.", "与整段还原的结果不一致。"),
+    "trace.most": ("At most {n} characters waited.", "最多有 {n} 个字符等待。"),
+    "trace.reads": ("The caller reads", "调用方读到"),
+    "trace.steps": ("Piece by piece", "逐片"),
+    "trace.arrives": ("Arrives", "到达"),
+    "trace.leaves": ("Goes out", "发出"),
+    "trace.waits": ("Waits", "等待"),
+    "trace.end": ("(end)", "（结束）"),
+    "trace.long": ("Only the first {n} characters are shown.", "仅显示前 {n} 个字符。"),
+    # Editing
+    "edit": ("Edit a copy of the rules", "编辑规则副本"),
+    "edited": ("{n} edited", "已编辑 {n} 个"),
+    "edit.about": (
+        "Changes live on this page only: the files on disk stay as they are.",
+        "更改只在本页有效，磁盘上的文件不变。",
+    ),
+    "edit.file": ("File", "文件"),
+    "edit.mark": ("edited", "已编辑"),
+    "edit.open": ("Open", "打开"),
+    "edit.apply": ("Apply", "应用"),
+    "edit.revert": ("Back to the original", "恢复原样"),
+    "edit.download": ("Download", "下载"),
+    "edit.compare": ("Compare with the original", "与原版比较"),
+    "fault": ("{file}, line {line}", "{file}，第 {line} 行"),
+    "fault.near": ("The lines around the mistake", "出错处附近的行"),
+    "proof.hold": (
+        "The edited rules load, and all their examples hold.",
+        "编辑后的规则可以加载，其示例全部成立。",
+    ),
+    "proof.fail": ("{n} examples of the edited rules do not hold", "编辑后的规则有 {n} 个示例不成立"),
+    # Cases
+    "case": ("Keep it as a case", "保存为用例"),
+    "case.open": ("Write a case for a suite", "为测试集写一个用例"),
+    "case.about": (
+        "Select a passage above, or write one here. The file will hold this text as it stands: use invented data.",
+        "可在上方选取一段，或在此填写。文件会原样保存该文本，请使用虚构数据。",
+    ),
+    "case.text": ("Text of the case", "用例文本"),
+    "case.value": ("Passage", "片段"),
+    "case.entity": ("As", "种类"),
+    "case.any": ("any entity", "任意种类"),
+    "case.expect": ("What should happen to it", "应当如何处理"),
+    "case.mask": ("Should be masked", "应当脱敏"),
+    "case.keep": ("Should be kept", "应当保留"),
+    "case.id": ("Name of the case", "用例名称"),
+    "case.file": ("Suite file", "测试集文件"),
+    "case.add": ("Add to the suite", "加入测试集"),
+    "case.preview": ("Show as YAML", "显示为 YAML"),
+    "case.no.folder": (
+        "To write cases to files, start the studio with a folder: masking policy studio ./policies",
+        "要写入文件，请在启动时指定文件夹：masking policy studio ./policies",
+    ),
+    "case.added": ("Added {id} to {file}.", "已将 {id} 加入 {file}。"),
+    "keep": ("Case…", "用例…"),
+    "keep.this": ("Write a case: finding {n} should be kept", "写用例：第 {n} 处应当保留"),
+}
+
+
+def translator(lang: str) -> Callable[..., str]:
+    """`t(key, **values)` in a language; a key that the table lacks is an error of ours and raises KeyError."""
+    column = LANGUAGES.index(lang)
+
+    def translate(key: str, **values: object) -> str:
+        said = MESSAGES[key][column]
+        return said.format(**values) if values else said
+
+    return translate
+
+
+def language(accepted: str) -> str:
+    """The language that an Accept-Language header prefers (RFC 9110 §12.5.4), English where it names neither."""
+    ranked: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accepted.split(",")[:20]):
+        tag, _, rest = part.strip().partition(";")
+        try:
+            weight = float(rest.partition("q=")[2] or 1)
+        except ValueError:
+            weight = 0.0
+        ranked.append((-weight, place, tag.strip().lower().partition("-")[0]))
+    return next((tag for weight, _, tag in sorted(ranked) if tag in LANGUAGES and weight < 0), "en")
