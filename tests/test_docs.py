@@ -181,7 +181,7 @@ _DOMAINS = {
     "semver.org",
     "github.com",
 }
-_DOMAINS |= {"creativecommons.org"}
+_DOMAINS |= {"creativecommons.org", "htmx.org"}
 
 
 @pytest.mark.parametrize("path", pages([path for path in ALL if path.exists()]))

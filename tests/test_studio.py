@@ -422,3 +422,84 @@ def test_the_switch_wins_over_the_browser(page: Page) -> None:
     assert 'lang="zh-Hans" data-theme="auto"' in page.get("/", accept_language="zh-CN").text
     assert 'lang="en" data-theme="dark"' in page.get("/?lang=en&theme=dark", accept_language="zh-CN").text
     assert 'data-theme="auto"' in page.get("/?theme=%22%3E%3Cscript%3E").text
+
+
+def test_a_case_is_written_from_the_page_and_run_there(tmp_path: Path) -> None:
+    page = Page(app(tmp_path))
+    page.get()
+    case = {
+        "case-text": "订单13800138001。", "case-value": "13800138001", "case-expect": "mask", "case-id": "order",
+        "case-entity": "PHONE_NUMBER", "case-file": "mine.yaml", "text": "订单13800138001。",
+    }  # fmt: skip
+    shown = page.post(do="preview", **case).text
+    assert "- id: &#34;order&#34;" in shown
+    assert list(tmp_path.iterdir()) == []
+
+    added = page.post(do="case", **case).text
+    assert "Added order to mine.yaml." in added
+    assert "does what the case asks" in added
+    assert "already a case" in page.post(do="case", **case).text
+    kept = page.post(do="case", **{**case, "case-expect": "keep", "case-id": "kept"}).text
+    assert "does not do that yet" in kept
+
+    assert "2 cases" in page.get("/suites").text
+    report = page.client.post("/suites", data={"token": page.token, "suite": "mine.yaml"})
+    assert report.status_code == 200
+    assert "<strong>1</strong> passed" in report.text
+    assert "<strong>1</strong> failed" in report.text
+    assert "<mark>13800138001</mark>" in report.text
+    for kind, media in (
+        ("json", "application/json"),
+        ("junit", "application/xml"),
+        ("sarif", "application/sarif+json"),
+    ):
+        taken = page.client.post("/suites", data={"token": page.token, "take": kind})
+        assert taken.headers["content-type"].startswith(media)
+        assert "attachment" in taken.headers["content-disposition"]
+        assert "13800138001" not in taken.text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml"]
+
+
+def test_without_a_folder_nothing_is_written(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    fields = {"case-text": "a", "case-value": "a", "case-expect": "keep", "case-id": "x", "case-file": "mine.yaml"}
+
+    shown = page.post(do="case", text="a", **fields).text
+
+    assert "masking policy studio ./policies" in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finding_begins_a_case(page: Page) -> None:
+    seen = page.post(text="电话13800138000", pick="1").text
+
+    assert 'name="case-value" form="work" value="13800138000"' in seen
+    assert re.search(r'value="keep" form="work" checked', seen)
+
+
+def test_a_suite_that_is_wrong_is_listed_with_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("suite: bad\ncategory: UserInf\ncases: []\n", "utf-8")
+    page = Page(app(tmp_path))
+
+    seen = page.get("/suites").text
+    assert "did you mean UserInfo?" in seen
+    reply = page.client.post("/suites", data={"token": page.token, "suite": "bad.yaml"})
+    assert reply.status_code == 422
+    assert page.client.post("/suites", data={"token": page.token, "suite": "nowhere"}).status_code == 422
+
+
+def test_a_suite_can_be_run_on_an_edited_copy(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        'suite: mine\ncategory: UserInfo\nnames: off\ncases:\n  - {id: mail, text: "a@example.com", must_mask: ["a@example.com"]}\n',
+        "utf-8",
+    )
+    page = Page(app(tmp_path))
+    page.get()
+    name = "rules/UserInfo.yaml"
+    edited = (ROOT / name).read_text("utf-8").replace("  - use: net.email\n", "")
+    page.post(text="x", opened=name, rules=edited, do="apply")
+
+    assert "Use my edited copy of UserInfo" in page.get("/suites").text
+    run = {"token": page.token, "suite": "mine.yaml"}
+    assert "Every case holds." in page.client.post("/suites", data=run).text
+    assert "Some cases do not hold." in page.client.post("/suites", data={**run, "edited": "on"}).text

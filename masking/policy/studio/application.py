@@ -16,6 +16,7 @@ from masking.policy.studio.draft import Drafts
 from masking.policy.studio.form import read_form
 from masking.policy.studio.guard import Guard
 from masking.policy.studio.screen import Screens
+from masking.policy.studio.suiting import Suiting
 from masking.policy.studio.trying import Trying
 from masking.policy.studio.workbench import Benches
 
@@ -36,6 +37,7 @@ def app(folder: str | Path | None = None, *, key: str | None = None) -> ASGIApp:
     drafts = Drafts()
     benches = Benches(where)
     trying = Trying(screens, drafts, benches, where)
+    suiting = Suiting(screens, drafts, benches, where)
 
     async def forget(request: Request) -> Response:
         form = await read_form(request)
@@ -55,6 +57,8 @@ def app(folder: str | Path | None = None, *, key: str | None = None) -> ASGIApp:
         routes=[
             Route("/", trying.show, methods=["GET"]),
             Route("/", trying.change, methods=["POST"]),
+            Route("/suites", suiting.show, methods=["GET"]),
+            Route("/suites", suiting.run, methods=["POST"]),
             Route("/forget", forget, methods=["POST"]),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],

@@ -15,7 +15,7 @@ from masking.policy.studio.reason import translated
 
 __all__ = ["PAGES", "Screens"]
 
-PAGES = (("inspect", "/"),)
+PAGES = (("inspect", "/"), ("suites", "/suites"))
 _THEMES = ("auto", "light", "dark")
 
 
@@ -33,6 +33,7 @@ class Screens:
         self._templates.filters["family"] = family
         self._templates.filters["why"] = translated
         self._templates.filters["role"] = _role
+        self._templates.filters["short"] = _short
 
     def owner(self, request: Request) -> str:
         """Who asks, as far as drafts are concerned: the holder of this token."""
@@ -71,7 +72,7 @@ class Screens:
             "token": request.scope["studio.token"],
             "url": url,
             "static": lambda name: f"{root}/static/{name}",
-            "here": path if path in dict(map(reversed, PAGES)) else "/",  # type: ignore[arg-type]
+            "here": path if path in {place for _, place in PAGES} else "/",
         }
         text = self._templates.get_template(template).render({**common, **values})
         return HTMLResponse(text, status)
@@ -83,3 +84,8 @@ class Screens:
 
 def _role(role: str, t: Any) -> str:
     return t(f"role.{role}") if f"role.{role}" in MESSAGES else role
+
+
+def _short(file: str) -> str:
+    """The end of a path: what tells it from others of one folder."""
+    return file.replace("\\", "/").rpartition("/")[2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from masking.core.errors import MaskingError, RuleError
+from masking.core.errors import ConfigurationError, MaskingError, RuleError
+from masking.policy.run import Policy, run_case
+from masking.policy.studio.case import NewCase, add, case_of, suite_names, text_of
 from masking.policy.studio.draft import VIEWS, Draft, Drafts
 from masking.policy.studio.form import Form, read_form
 from masking.policy.studio.inspection import EXPLAINED, inspect, marked
@@ -59,6 +61,7 @@ class CaseForm:
     done: str = ""
     error: str = ""
     yaml: str = ""
+    verdict: str = ""
 
 
 class Trying:
@@ -160,8 +163,8 @@ class Trying:
             "notice": t("names.off", why=bench.missing) if bench and bench.missing else "",
             "entities": list(bench.category.entities) if bench else [],
             "folder": self._folder,
-            "suite_files": [],
-            "case": _case(form),
+            "suite_files": suite_names(self._folder) if self._folder else [],
+            "case": self._case(bench, draft, form, t) if bench else _written(form),
             "seen": None,
             "said": "",
             "total": 0,
@@ -199,8 +202,37 @@ class Trying:
             if picked:
                 one = seen.found[picked - 1]
                 text = seen.sheets[one.message].text
-                values["case"] = CaseForm(text, one.value, expect="keep", file=form["case-file"], open=True)
+                values["case"] = CaseForm(
+                    text, one.value, expect="keep", file=form["case-file"] or "cases.yaml", open=True
+                )
         return draft
+
+    def _case(self, bench: Bench, draft: Draft, form: Form, t: Any) -> CaseForm:
+        """The case that the form describes, shown, or added to its suite; and whether it holds as things are."""
+        written = _written(form)
+        if not written.open:
+            return written
+        case = NewCase(
+            written.id.strip() or "unnamed",
+            written.text,
+            written.value,
+            "keep" if written.expect == "keep" else "mask",
+            written.entity if written.entity in bench.category.entities else "",
+            self._benches.path(draft.category),
+            bench.names if bench.wants_models else "on",
+        )
+        try:
+            if form["do"] == "case" and not written.id.strip():
+                raise ConfigurationError(t("case.nameless"))
+            held = run_case(case_of(case, self._folder), Policy(bench.masker), "near")
+            verdict = t("case.holds") if held.status == "passed" else t("case.fails", why=held.violations[0].what)
+            if form["do"] != "case" or self._folder is None:
+                return replace(written, yaml=text_of(case), verdict=verdict)
+            path = add(case, self._folder, written.file)
+        except MaskingError as wrong:
+            return replace(written, error=str(wrong))
+        name = path.relative_to(self._folder).as_posix()
+        return CaseForm(file=name, done=t("case.added", id=case.id, file=name), verdict=verdict)
 
     def _files(self, draft: Draft, bench: Bench | None) -> Mapping[str, str]:
         """The rule files that can be edited, as they are on disk."""
@@ -216,14 +248,15 @@ def _number(text: str, other: int, most: int) -> int:
     return max(1, min(int(text), most)) if text.isascii() and text.isdigit() and len(text) < 10 and most else other
 
 
-def _case(form: Form) -> CaseForm:
+def _written(form: Form) -> CaseForm:
+    """The fields of the case as the form has them."""
     return CaseForm(
         form["case-text"],
         form["case-value"],
         form["case-entity"],
         form["case-expect"] or "mask",
         form["case-id"],
-        form["case-file"],
+        form["case-file"] or "cases.yaml",
         open=form["do"] in ("case", "preview"),
     )
 

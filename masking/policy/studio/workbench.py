@@ -100,6 +100,11 @@ class Benches:
                 self._kept.popitem(last=False)
         return bench
 
+    def path(self, key: str) -> str:
+        """The category that the form calls `key`, as a suite's runner names it: a shipped name or a file's path."""
+        own = self._own()
+        return str(own[key]) if key in own else key
+
     def _known(self, mark: object) -> Bench | None:
         with self._lock:
             if mark in self._kept:
