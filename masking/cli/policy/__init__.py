@@ -10,6 +10,7 @@ __all__ = ["command"]
 
 _COMMANDS = {
     "test": "Hold categories to suites of cases.",
+    "verify": "Hold rules to their own examples and to each other.",
     "mutate": "Break rules one by one, and list what no case notices.",
     "studio": "Try categories, run suites and compare versions on a page in the browser.",
 }
