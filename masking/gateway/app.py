@@ -16,6 +16,7 @@ from masking.gateway.exchange import Receive, exchange, read_body, refused
 from masking.gateway.family import FAMILIES, Family, family_of
 from masking.gateway.incoming import Incoming, incoming
 from masking.gateway.maskers import Maskers
+from masking.gateway.observer import Observer
 from masking.gateway.record import Record
 from masking.gateway.refusal import Refused
 from masking.gateway.relay import Relay, Send
@@ -71,8 +72,9 @@ class Gateway:
             {},
             Authenticator(accounts) if accounts else None,
             {client.name: client for client in self.settings.clients},
-            self._note,
+            Observer(self.settings.audit),
         )
+        self._tell_categories()
 
     @property
     def open_exchanges(self) -> int:
@@ -89,6 +91,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Open the network; within the event loop that serves. Raises MaskingError."""
+        self._serving.observer.open()
         network = self._network = Network.open()
         settings, vault = self.settings, self._serving.vault
         upstreams = {
@@ -106,6 +109,7 @@ class Gateway:
             await self._network.close()
         self._serving.threads.shutdown(wait=False, cancel_futures=True)
         self._serving.vault.close()
+        self._serving.observer.close()
 
     def check(self) -> None:
         """Whether it could serve: secrets, addresses and the vault. Raises MaskingError."""
@@ -119,6 +123,10 @@ class Gateway:
         """Read the rules again, for the requests that come from now on. Raises what is wrong with them, and goes on
         with those that were in use."""
         self._serving = replace(self._serving, maskers=Maskers(self.settings))
+        self._tell_categories()
+
+    def _tell_categories(self) -> None:
+        self._serving.observer.metrics.categories(self._serving.maskers.versions())
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -147,7 +155,7 @@ class Gateway:
         except Refused as error:
             request = Incoming(scope["method"], scope["path"], "", "", {})
             await Relay(request, FAMILIES["openai"], send).refuse(error, close=True)
-            await self._refused(record, error)
+            self._refused(record, error)
             return
         relay = Relay(request, _family(request), send)
         task = asyncio.current_task()
@@ -161,7 +169,9 @@ class Gateway:
             if not await read_body(request, receive, limit=limits.body, seconds=limits.body_seconds):
                 return
             watch = asyncio.create_task(_watch_client(receive, task))
-            await exchange(self._serving, request, receive, relay, record)
+            with self._serving.observer.tracing.request(request.headers, {}) as span:
+                await exchange(self._serving, request, relay, record)
+                span.set({"masking.route": record.route, "masking.client": record.client})
         except asyncio.CancelledError:
             if not (watch is not None and watch.done()) and not relay.writing:
                 raise
@@ -173,6 +183,7 @@ class Gateway:
             if watch is not None:
                 watch.cancel()
             del self._open[relay]
+            self._serving.observer.ended(record, relay)
 
     async def _page(self, path: str) -> tuple[int, bytes, bytes] | None:
         """The gateway's own pages: status, content type, body."""
@@ -181,14 +192,21 @@ class Gateway:
                 return 200, b"text/plain", b"ok\n"
             case "/readyz":
                 return await self._ready()
+            case "/metrics":
+                return self._serving.observer.page()
         return None
 
     async def _ready(self) -> tuple[int, bytes, bytes]:
         """Whether new requests can be served: not while it ends, nor without its vault."""
-        try:
-            await asyncio.to_thread(self._serving.vault.check)
-        except MaskingError:
-            return 503, b"text/plain", b"the vault does not answer\n"
+        serving = self._serving
+        for check, what in (
+            (serving.vault.check, b"the vault does not answer\n"),
+            (serving.observer.check, b"the audit log cannot be written\n"),
+        ):
+            try:
+                await asyncio.to_thread(check)
+            except MaskingError:
+                return 503, b"text/plain", what
         return 200, b"text/plain", b"ready\n"
 
     async def _fail(self, relay: Relay, record: Record, error: Refused) -> None:
@@ -196,15 +214,11 @@ class Gateway:
             await relay.fail(error)
         else:
             await relay.refuse(error, close=error.status in (408, 413))
-        await self._refused(record, error)
+        self._refused(record, error)
 
-    async def _refused(self, record: Record, error: Refused) -> None:
-        record.decision, record.code, record.status = "refused", error.code, error.status
-        with contextlib.suppress(MaskingError):
-            await self._note(record)
-
-    async def _note(self, record: Record) -> None:
-        del record
+    def _refused(self, record: Record, error: Refused) -> None:
+        record.decision, record.code = "refused", error.code
+        self._serving.observer.refused(record)
 
     async def _watch_streams(self) -> None:
         """Heartbeats for the silent, an end for those whose client does not read."""

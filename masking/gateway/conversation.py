@@ -192,12 +192,18 @@ class Conversation:
 class Counting:
     """A session that counts what it finds: rules and entities, never values."""
 
-    __slots__ = ("_session", "entities", "rules")
+    __slots__ = ("_session", "entities", "rules", "streams")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.rules: Counter[str] = Counter()
         self.entities: Counter[str] = Counter()
+        self.streams: list[Stream] = []
+
+    @property
+    def withheld(self) -> int:
+        """Characters of the answer that wait now, in all its lanes."""
+        return sum([len(getattr(one, "waiting", "")) for one in self.streams if one.held])
 
     def mask(self, text: str) -> str:
         masked = self._session.masked(text)
@@ -210,7 +216,9 @@ class Counting:
         return self._session.restore(text, json=json)
 
     def stream_object(self, *, json: bool = False) -> Stream:
-        return self._session.stream_object(json=json)
+        made = self._session.stream_object(json=json)
+        self.streams.append(made)
+        return made
 
 
 class Unmasked:

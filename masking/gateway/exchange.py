@@ -20,17 +20,10 @@ from typing import Any
 
 from masking.core.acs3 import Received
 from masking.core.descriptor import Descriptor
-from masking.core.errors import (
-    ConfigurationError,
-    LimitError,
-    MaskingError,
-    ModelError,
-    RestoreError,
-    UnmaskableError,
-    VaultError,
-)
+from masking.core.errors import LimitError, MaskingError, ModelError, UnmaskableError, VaultError
 from masking.core.session import Session
 from masking.core.turn import Turn
+from masking.gateway.audit import AuditError
 from masking.gateway.auth import AuthenticationError
 from masking.gateway.conversation import Conversation, Counting, Unmasked, naming
 from masking.gateway.family import Family, family_of, pick, tail
@@ -59,9 +52,8 @@ class _Who:
     client: Client | None
 
 
-async def exchange(serving: Serving, request: Incoming, receive: Receive, relay: Relay, record: Record) -> None:
+async def exchange(serving: Serving, request: Incoming, relay: Relay, record: Record) -> None:
     """Serve one request whose body was read. Raises Refused, or what `refused` makes one of."""
-    del receive
     family = family_of(request)
     record.route = family.name
     who = await _known(serving, request, family)
@@ -77,17 +69,21 @@ async def exchange(serving: Serving, request: Incoming, receive: Receive, relay:
         record.decision = "unmasked"
     conversation = Conversation(serving.vault, who.owner, record.category, naming(request, descriptor))
     try:
-        made = await _masked(serving, request, family, descriptor, masker, conversation, record)
-        turn, outgoing = made
+        with serving.observer.tracing.part("masking.mask") as span:
+            turn, outgoing = await _masked(serving, request, family, descriptor, masker, conversation, record, relay)
+            span.set({"masking.findings": record.rules.total()})
         outgoing.owner = who.owner
         upstream = serving.upstreams[family.name]
         if family.is_openapi and not isinstance(upstream, HttpUpstream):
             check(outgoing)  # what the service itself would do
-        await serving.note(record)
+        await serving.observer.sending(record)
         relay.early = _early(request)
-        reply = await upstream.send(outgoing)
+        with serving.observer.tracing.part("masking.upstream"):
+            reply = await upstream.send(outgoing)
+        serving.observer.metrics.replied(family.name, reply.status)
         try:
-            await relay.hand_on(reply, turn, conversation)
+            with serving.observer.metrics.stream(family.name):
+                await relay.hand_on(reply, turn, conversation)
         finally:
             reply.close()
     finally:
@@ -171,6 +167,7 @@ async def _masked(
     masker: Masker,
     conversation: Conversation,
     record: Record,
+    relay: Relay,
 ) -> tuple[Turn, Outgoing]:
     limit = serving.settings.limits.reply
 
@@ -182,6 +179,7 @@ async def _masked(
         turn = Turn(descriptor, counting, signer="acs3", limit=limit)
         outgoing = _outgoing(request, family, turn)
         record.rules, record.entities = counting.rules, counting.entities
+        relay.counting = counting
         return turn, outgoing
 
     begun = time.perf_counter()
@@ -239,8 +237,8 @@ def refused(error: Exception) -> Refused | None:
             return Refused(503, "vault_down", "the store of sessions does not answer, so nothing was sent on")
         case ModelError():
             return Refused(503, "detector_down", "what finds personal data is not ready, so nothing was sent on")
-        case RestoreError() | ConfigurationError():
-            return Refused(500, "masking_failed", "this exchange could not be masked")
-        case MaskingError():
+        case AuditError():
             return Refused(503, "audit_down", "what must be noted cannot be noted, so nothing was sent on")
+        case MaskingError():
+            return Refused(500, "masking_failed", "this exchange could not be masked")
     return None

@@ -46,6 +46,11 @@ class Maskers:
                 self._made[name] = made
             return made
 
+    def versions(self) -> dict[str, str]:
+        """The categories in use and their versions."""
+        with self._lock:
+            return {masker.category.name: masker.category.version for masker in self._made.values()}
+
     def check(self, name: str, allowed: frozenset[str]) -> str:
         """The name, if it may be chosen. Raises Refused."""
         if name not in (allowed or self.allowed):

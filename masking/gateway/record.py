@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 __all__ = ["Decision", "Record"]
 
-Decision = Literal["masked", "unmasked", "refused"]
+Decision = Literal["masked", "clean", "unmasked", "refused"]
 
 
 @dataclass(slots=True)
@@ -28,9 +28,10 @@ class Record:
     decision: Decision = "masked"
     code: str = ""
     """Why it was refused."""
-    status: int = 0
     masking: float = 0.0
     """Seconds that masking took."""
+    sent: bool = False
+    """Whether it was noted and may have left."""
 
     def fields(self) -> dict[str, Any]:
         """A line of the audit log."""

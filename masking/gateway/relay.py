@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any, Literal
 
 import orjson
 
 from masking.core.turn import Turn
 from masking.gateway.chat import text
-from masking.gateway.conversation import Conversation
+from masking.gateway.conversation import Conversation, Counting
 from masking.gateway.family import Family
 from masking.gateway.incoming import Incoming
 from masking.gateway.refusal import Refused, event, failed, spell
@@ -35,8 +36,8 @@ class Relay:
     """
 
     __slots__ = (
-        "_family", "_now", "_request", "_send", "early", "events", "last", "started", "status", "streams",
-        "writing",
+        "_family", "_now", "_request", "_send", "counting", "early", "last", "parts", "restoring", "started", "streams",
+        "withheld", "writing",
     )  # fmt: skip
 
     def __init__(self, request: Incoming, family: Family, send: Send) -> None:
@@ -49,9 +50,11 @@ class Relay:
         self.started: Literal["", "early", "true"] = ""
         self.streams = False
         self.early: Literal["", "events", "document"] = ""
-        self.status = 0
-        self.events = 0
-        """Pieces that were written."""
+        self.counting: Counting | None = None
+        # What it cost: parts of the reply, the seconds of restoring them, the most characters withheld at a time.
+        self.parts = 0
+        self.restoring = 0.0
+        self.withheld = 0
 
     async def hand_on(self, reply: Reply, turn: Turn, conversation: Conversation) -> None:
         """The whole reply. Raises Refused for one that cannot be handed on and of which nothing has left yet, and
@@ -75,7 +78,7 @@ class Relay:
         if self.writing:
             return
         if not self.started and self.early:
-            self.started, self.status = "early", 200
+            self.started = "early"
             self.streams = self.early == "events"
             kind = b"text/event-stream;charset=utf-8" if self.streams else b"application/json;charset=utf-8"
             headers = [(b"content-type", kind), (b"cache-control", b"no-cache")]
@@ -99,7 +102,7 @@ class Relay:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         if close:
             headers.append((b"connection", b"close"))
-        self.started, self.status = "true", refused.status
+        self.started = "true"
         await self._send({"type": "http.response.start", "status": refused.status, "headers": headers})
         await self._end(body)
 
@@ -121,7 +124,7 @@ class Relay:
         elif self.streams:
             # Proxies between us and the client are asked not to gather events.
             headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-        self.started, self.status = "true", reply.status
+        self.started = "true"
         await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
 
     async def _whole(self, reply: Reply, turn: Turn, conversation: Conversation) -> None:
@@ -165,7 +168,7 @@ class Relay:
             async for chunk in reply.chunks():
                 if conversation.watches:
                     await asyncio.to_thread(conversation.watch, chunk)
-                said = turn.receive(chunk)
+                said = self._restored(turn, chunk)
                 if said:
                     last = said
                     await self._say(said)
@@ -181,6 +184,17 @@ class Relay:
             await self._say(said)
         await self._end(b"")
 
+    def _restored(self, turn: Turn, chunk: bytes) -> bytes:
+        begun = perf_counter()
+        said = turn.receive(chunk)
+        self.restoring += perf_counter() - begun
+        self.parts += 1
+        if self.counting is not None:
+            waiting = self.counting.withheld
+            if waiting > self.withheld:
+                self.withheld = waiting
+        return said
+
     async def _say(self, said: bytes) -> None:
         if self._family.ascii_only and self.streams:
             for one in split(ascii_events(said)):
@@ -192,7 +206,6 @@ class Relay:
         self.writing = True
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
         self.writing = False
-        self.events += 1
         self.last = self._now()
 
     async def _end(self, body: bytes) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from masking.gateway.auth import Authenticator
 from masking.gateway.family import Name
 from masking.gateway.maskers import Maskers
-from masking.gateway.record import Record
+from masking.gateway.observer import Observer
 from masking.gateway.settings import Client, Route, Settings
 from masking.gateway.upstream import Upstream
 from masking.vault import Vault
@@ -29,5 +29,4 @@ class Serving:
     upstreams: Mapping[Name, Upstream]
     authenticator: Authenticator | None
     clients: Mapping[str, Client]
-    note: Callable[[Record], Awaitable[None]]
-    """Notes an exchange before it leaves. Raises where that must not fail."""
+    observer: Observer

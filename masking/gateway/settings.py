@@ -199,7 +199,11 @@ class Audit(_Part):
     """The audit log: who sent what kind of values where, never the values."""
 
     path: Path | None = Field(default=None, description="the file, JSON lines, chained by hashes; none: no log")
-    on_failure: Literal["refuse", "continue"] = Field(default="refuse", description="when the log cannot be written")
+    on_failure: Literal["refuse", "continue"] = Field(default="refuse", description="when a line cannot be written")
+    key: Secret | None = Field(default=None, description="makes the chain one that nobody without it can make")
+    sync: Literal["always", "second", "never"] = Field(
+        default="always", description="when lines are flushed to the disk: before a request leaves, once a second"
+    )
 
 
 class Studio(_Part):
