@@ -6,13 +6,14 @@ import dataclasses
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import orjson
 
@@ -24,6 +25,9 @@ from masking.batch.pool import Pool, cores
 from masking.batch.rows import Layout, Outcome, Rows, Settings
 from masking.batch.source import STATE, Format, Source, sources
 from masking.core.errors import ConfigurationError, MaskingError
+
+if TYPE_CHECKING:
+    from masking.batch.parquet import Group
 
 __all__ = ["Job", "Progress", "Summary", "run"]
 
@@ -85,11 +89,12 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A block of one file, or (without one) the file's end."""
+    """A block or row group of one file, or (without one) the file's end."""
 
     file: int
     layout: Layout
     block: Block | None = None
+    group: Group | None = None
     read: int = 0
     digest: str = ""
     damage: str = ""
@@ -102,6 +107,10 @@ class _Worker:
         self._rows = Rows(settings)
 
     def __call__(self, task: _Task) -> Outcome:
+        if task.group is not None:
+            from masking.batch.parquet import mask_group
+
+            return mask_group(self._rows, task.group, task.layout)
         return self._rows.mask(task.block, task.layout) if task.block is not None else Outcome()
 
 
@@ -270,6 +279,7 @@ class _Run:
         self._state = state
         self._found = found
         self._report = report
+        self._parts = state / "parts"
         self._journal = Journal(job.output)
         self._patterns = dataclasses.replace(settings, names="off").masker()
         self._results: dict[str, dict[str, Any]] = {}
@@ -330,15 +340,11 @@ class _Run:
         if result is None:
             return False
         status = source.path.stat()
-        if (status.st_size, status.st_mtime_ns) != (result["size"], result["mtime_ns"]):
-            digest = hashlib.sha256()
-            with source.path.open("rb") as file:
-                while piece := file.read(1 << 20):
-                    digest.update(piece)
-            if digest.hexdigest() != result["input_sha256"]:
-                raise ConfigurationError(
-                    f"{source.path} has changed since it was masked to {source.name}; choose a new output folder"
-                )
+        same = (status.st_size, status.st_mtime_ns) == (result["size"], result["mtime_ns"])
+        if not same and _digest(source.path) != result["input_sha256"]:
+            raise ConfigurationError(
+                f"{source.path} has changed since it was masked to {source.name}; choose a new output folder"
+            )
         return True
 
     # Reading.
@@ -348,7 +354,32 @@ class _Run:
             if not self._is_done(source):
                 yield from self._file_tasks(index, source)
 
+    def _group_tasks(self, index: int, source: Source) -> Iterator[_Task]:
+        """The row groups of a Parquet file."""
+        from masking.batch import parquet
+
+        begun, last = self._begun.get(source.name), self._last.get(source.name)
+        status = source.path.stat()
+        if begun and last and [status.st_size, status.st_mtime_ns] != [begun["size"], begun["mtime_ns"]]:
+            raise ConfigurationError(
+                f"{source.path} has changed since the run began; give back the old one, or choose a new output folder"
+            )
+        damage, read = "", 0
+        layout = Layout("parquet")
+        try:
+            layout = _layout(begun["layout"]) if begun and last else parquet.layout_of(source.path, self._job.shape)
+            for group in parquet.groups(source.path, self._parts):
+                read += group.size
+                if last is None or group.number > last["group"]:
+                    yield _Task(index, layout, group=group, read=read)
+        except DamagedError as error:
+            damage = str(error)
+        yield _Task(index, layout, read=status.st_size, digest=_digest(source.path), damage=damage)
+
     def _file_tasks(self, index: int, source: Source) -> Iterator[_Task]:
+        if source.format == "parquet":
+            yield from self._group_tasks(index, source)
+            return
         try:
             file = source.path.open("rb")
         except OSError as error:
@@ -369,7 +400,7 @@ class _Run:
             except ConfigurationError as error:
                 raise ConfigurationError(f"{source.path}: {error}") from None
             layout = layout or Layout(source.format, source.compression)
-            yield _Task(index, layout, None, reader.size, reader.raw.hexdigest(), damage)
+            yield _Task(index, layout, read=reader.size, digest=reader.raw.hexdigest(), damage=damage)
 
     def _is_clean(self, name: str) -> bool:
         return not self._patterns.scan(name)
@@ -395,7 +426,7 @@ class _Run:
                 if task.file != current:
                     current = task.file
                     self._begin(source, task.layout)
-                if task.block is None:
+                if task.block is None and task.group is None:
                     self._end(source, task)
                     before += _size(source.path)
                     self.progress.read = before
@@ -429,13 +460,13 @@ class _Run:
             "quarantined": 0,
             "findings": {},
         }
-        self._journal.add({"what": "begin", "file": source.name, "layout": dataclasses.asdict(layout)})
+        begin = {"what": "begin", "file": source.name, "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+        self._journal.add({**begin, "layout": dataclasses.asdict(layout)})
         self._output, self._bad = _Growing(partial), _Growing(bad)
 
     def _write(self, source: Source, task: _Task, outcome: Outcome) -> None:
         assert self._output is not None
         assert self._bad is not None
-        assert task.block is not None
         for bad in outcome.bad:
             row = self._result["rows"] + bad.row + 1
             if self._job.on_error == "refuse":
@@ -456,12 +487,16 @@ class _Run:
         self._output.sync()
         if outcome.bad:
             self._bad.sync()
+        if task.block is not None:
+            done = {"end": task.block.end, "in": task.block.digest}
+        else:
+            assert task.group is not None
+            done = {"group": task.group.number}
         self._journal.add(
             {
                 "what": "block",
                 "file": source.name,
-                "end": task.block.end,
-                "in": task.block.digest,
+                **done,
                 "out": self._output.size,
                 "out_sha": self._output.sha.hexdigest(),
                 "bad": self._bad.size,
@@ -487,16 +522,25 @@ class _Run:
             self.progress.quarantined += 1
         self._output.sync()
         self._bad.sync()
-        self._result |= {
-            "input_sha256": task.digest,
-            "output_size": self._output.size,
-            "output_sha256": self._output.sha.hexdigest(),
-        }
         self._output.close()
         self._bad.close()
+        size, digest = self._output.size, self._output.sha.hexdigest()
+        if source.format == "parquet" and not task.damage:
+            size, digest = self._assembled(source)
+        self._result |= {"input_sha256": task.digest, "output_size": size, "output_sha256": digest}
         self._journal.add({"what": "done", "file": source.name, "result": self._result})
         self._rename(self._result)
         self._results[source.name] = self._result
+        if source.format == "parquet":
+            shutil.rmtree(self._parts, ignore_errors=True)
+
+    def _assembled(self, source: Source) -> tuple[int, str]:
+        """Write the row groups as one file; its size and digest."""
+        from masking.batch import parquet
+
+        target = self._state / "partial"
+        parquet.assembled(source.path, [one.part for one in parquet.groups(source.path, self._parts)], target)
+        return target.stat().st_size, _digest(target)
 
     def _count(self, part: dict[str, Any]) -> None:
         self.progress.rows += part["rows"]
@@ -542,6 +586,11 @@ def _add(total: dict[str, Any], part: dict[str, Any]) -> None:
 
 def _layout(said: dict[str, Any]) -> Layout:
     return Layout(**{**said, "columns": tuple(said["columns"])})
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _size(path: Path) -> int:

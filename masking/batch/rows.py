@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from masking.batch.cut import Block
 from masking.batch.deflate import compressed
@@ -102,7 +102,7 @@ class Rows:
         self._masker = settings.masker()
         self._quiet = self._masker.session()
         self._plain: set[str] = set()
-        self._walks: dict[tuple[str, tuple[str, ...]], _Walks] = {}
+        self._walks: dict[tuple[str, tuple[str, ...]], Walks] = {}
 
     def mask(self, block: Block, layout: Layout) -> Outcome:
         """The block with its rows masked. Nothing is raised for a row: what is wrong with one is told in `bad`."""
@@ -113,7 +113,7 @@ class Rows:
             return outcome
         pieces, places = split(block, layout)
         rows: list[_Opened] = []
-        walks = self._walks_of(layout)
+        walks = self.walks_of(layout)
         for place in places:
             raw = pieces[place.piece]
             try:
@@ -186,25 +186,44 @@ class Rows:
         name = conversation.encode("utf-8", "surrogatepass")
         return self._masker.session(key=hmac.digest(self._settings.key, b"conversation\0" + name, sha256))
 
-    def _walks_of(self, layout: Layout) -> _Walks:
+    def walks_of(self, layout: Layout) -> Walks:
+        """Where the texts of a file's rows are."""
         at = (layout.shape, layout.columns)
         if at not in self._walks:
-            self._walks[at] = _Walks(self._settings, layout)
+            self._walks[at] = Walks(self._settings, layout)
         return self._walks[at]
 
 
-class _Walks:
+class Walks:
     """Where the texts of one file's rows are."""
 
     def __init__(self, settings: Settings, layout: Layout) -> None:
         shape = shape_of(layout.shape)
-        only, opaque = tuple(map(parse, settings.text)), tuple(map(parse, settings.opaque))
-        self._walk: Walk = Only(only) if only else shape.document(opaque).mask
+        only, own = tuple(map(parse, settings.text)), tuple(map(parse, settings.opaque))
+        self.opaque = own if only else (*shape.opaque, *own)
+        self.columns = {path[0] for path in only} if only else None
+        embedded = [(name,) for name in layout.columns] if layout.format == "parquet" else []
+        self._walk: Walk = Only(only) if only else shape.document(own, embedded).mask
         self.conversation = parse(settings.conversation) if settings.conversation else shape.conversation
-        self._columns = tuple(_column(name, only, opaque) for name in layout.columns)
+        self._fields = tuple(_column(name, only, own) for name in layout.columns)
         place = self.conversation
         name = place[0] if place and len(place) == 1 else None
-        self._conversation_column = layout.columns.index(name) if name in layout.columns else None
+        self._conversation_field = layout.columns.index(name) if name in layout.columns else None
+
+    def texts(self, doc: Any) -> list[str]:
+        """The texts of a document, in the order in which `put` takes them. Raises UnmaskableError."""
+        texts: list[str] = []
+
+        def collect(text: str) -> str:
+            texts.append(text)
+            return text
+
+        self._walk(doc, collect)
+        return texts
+
+    def put(self, doc: Any, old: Sequence[str], new: Sequence[str]) -> None:
+        """Put what they became into the document, in place. Raises UnmaskableError."""
+        self._walk(doc, _Replace(old, new))
 
     def opened(self, raw: bytes, layout: Layout) -> tuple[Row, list[str], str | None]:
         """A row, its texts, and its conversation. Raises UnmaskableError."""
@@ -215,9 +234,9 @@ class _Walks:
                 row = Json(raw, self._walk)
                 conversation = conversation_of(row.doc, self.conversation) if self.conversation else None
             case "csv" | "tsv":
-                row = Fields(raw, layout.delimiter, self._columns)
-                if self._conversation_column is not None:
-                    conversation = row.field(self._conversation_column) or None
+                row = Fields(raw, layout.delimiter, self._fields)
+                if self._conversation_field is not None:
+                    conversation = row.field(self._conversation_field) or None
             case _:
                 row = Line(raw)
         texts: list[str] = []

@@ -69,9 +69,9 @@ class Shape:
     def fits(self, row: Any) -> bool:
         return all(any(True for _ in at(row, path)) for path in self.has)
 
-    def document(self, opaque: Iterable[Path] = ()) -> Document:
-        """The shape as a document, with more places that are opaque."""
-        return Document((*self.opaque, *opaque), self.json, self.data_urls)
+    def document(self, opaque: Iterable[Path] = (), json: Iterable[Path] = ()) -> Document:
+        """The shape as a document, with more places that are opaque or hold JSON."""
+        return Document((*self.opaque, *opaque), (*self.json, *json), self.data_urls)
 
 
 ANY = Shape("any", "every string is text", ())
