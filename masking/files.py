@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from masking.core.errors import ConfigurationError, MaskingError, ProviderError
-from masking.core.rule import Category
+from masking.core.rule import Category, ShippedFile
 
 if TYPE_CHECKING:
     from masking.core.descriptor import Descriptor, Descriptors
@@ -159,7 +159,8 @@ def _shipped_source(name: str) -> tuple[str, str, Library]:
             f"no category is called {name!r}; shipped are {', '.join(category_names())}; "
             "your own is named by its path, such as ./rules/Mine.yaml"
         )
-    return shipped("rules").joinpath(name + _SUFFIX).read_text("utf-8"), f"rules/{name}{_SUFFIX}", _Shipped()
+    text = shipped("rules").joinpath(name + _SUFFIX).read_text("utf-8")
+    return text, ShippedFile(f"rules/{name}{_SUFFIX}"), _Shipped()
 
 
 def _load(text: str, file: str, library: Library) -> Category:
@@ -194,7 +195,7 @@ class _Shipped:
         entry = shipped("rules").joinpath(*parts)
         if not entry.is_file():
             raise KeyError("/".join(parts))
-        return entry.read_text("utf-8"), "/".join(("rules", *parts))
+        return entry.read_text("utf-8"), ShippedFile("/".join(("rules", *parts)))
 
 
 class _Beside:

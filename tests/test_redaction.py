@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
@@ -166,7 +167,7 @@ fragments = st.sampled_from(
         "password: hunter2hunter2", "sk-EXAMPLEEXAMPLEEXAMPLEEXAMPLE", "AKIAEXAMPLEEXAMPLE12", "00:1A:2B:3C:4D:5E",
         "hello world", "我们今天讨论", "，", "。", " ", "\n", "-", ".", "@", "1", "12", "0", "a", "Z", "_", "京", "沪", "😀", "\u200b",
         "%40", "%3", "1", "&#6", "4;", "&#x40;", "\\u00", "40", "%", "&", "\\", "ann%40example.org", "１３%39",
-        "１", "：", '{"a": ', "def f(x):", "3.14", "2026-01-02T03:04:05Z", "550e8400-e29b-41d4-a716-446655440000",
+        "a" * 33, "aGVsbG8x" * 5, "%61" * 30, "\u200b" * 40, "１", "：", '{"a": ', "def f(x):", "3.14", "2026-01-02T03:04:05Z", "550e8400-e29b-41d4-a716-446655440000",
     ]
 )  # fmt: skip
 answers = st.lists(st.one_of(fragments, fragments, st.text(max_size=3)), max_size=10).map("".join)
@@ -208,6 +209,46 @@ def test_pieces_seen_before_take_the_quick_way_to_the_same_end(text: str, sizes:
         slow = "".join(map(first.feed, parts)) + first.flush()
 
         assert "".join(map(second.feed, parts)) + second.flush() == slow == one.restore(text)
+
+
+@pytest.mark.parametrize("category", ["UserInfo", "Everything"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("a" * 200 + "@example.org, " + "b" * 90, id="a run that becomes an address after all"),
+        pytest.param("%61" * 60 + "%40" + "%62" * 40 + "%2eorg now", id="an address in escapes"),
+        pytest.param(
+            "ann" + "\u200b" * 300 + "@exa" + "\u2060" * 200 + "mple.org now", id="characters that show nothing"
+        ),
+        pytest.param("１" * 90 + "@example.org", id="full-width"),
+        pytest.param("x" * 63 + "." + "y" * 63 + "@z.example.org", id="at the edge of the longest local part"),
+        pytest.param(
+            "eyJ" + "a" * 300 + ".eyJ" + "b" * 300 + "." + "c" * 300 + "\n", id="an outline longer than others"
+        ),
+        pytest.param("AccountKey=" + "Ab1+" * 21 + "Ab== x", id="a key behind its name"),
+    ],
+)
+def test_a_run_longer_than_any_wait_is_read_alike_however_it_is_cut(category: str, text: str) -> None:
+    with session(category) as one:
+        whole = one.restore(text)
+        for size in (1, 2, 3, 7, 50, 64, 65, 66, 130):
+            stream = one.stream_object()
+            parts = [text[at : at + size] for at in range(0, len(text), size)]
+
+            assert "".join(map(stream.feed, parts)) + stream.flush() == whole
+
+
+@pytest.mark.parametrize(
+    ("category", "most"),
+    [("UserInfo", 64), pytest.param("Credentials", 78, id="the longest key that only its end tells, Azure's")],
+)
+def test_letters_and_digits_wait_no_longer_than_the_longest_beginning(category: str, most: int) -> None:
+    generator = random.Random(3)
+    with session(category) as one:
+        stream = one.stream_object()
+        for _ in range(3_000):
+            stream.feed(generator.choice("ABCDEFGHIJabcdefghij0123456789+/"))
+            assert len(stream.waiting) <= most
 
 
 @given(text=answers)

@@ -31,6 +31,7 @@ _EXACT: Final = 24
 _MOST_GROUPS: Final = 6
 _MOST_MOVES: Final = 1 << 17
 _MOST_STEPS: Final = 1 << 12
+_FAR: Final = 1 << 30
 _LONGEST_PIECE: Final = 32
 _SHORT_PIECE: Final = 8
 
@@ -51,7 +52,7 @@ class _Positions:
 class State:
     """What has been read so far, as far as it matters for what comes."""
 
-    __slots__ = ("bound", "groups", "later", "moves", "patterns", "pieces", "steps", "unheld", "word")
+    __slots__ = ("bound", "groups", "later", "moves", "patterns", "pieces", "steps", "unheld", "widest", "word")
 
     def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, owner: Automaton) -> None:
         self.groups = groups
@@ -67,7 +68,13 @@ class State:
         self.pieces: dict[str, Move] = {}
         alive = [position for group in (*groups, unheld) for position in group]
         self.patterns = frozenset(owner.owner[position] for position in alive)
-        self.bound = max((owner.widths[owner.owner[position]] for position in (groups[0] if groups else ())), default=0)
+        self.bound = max((owner.depths[position] for position in (groups[0] if groups else ())), default=0)
+        """No match that is still open began more than this many characters ago, as rules see them."""
+        self.moves.bound = self.later.bound = self.bound
+        self.widest = max(
+            (owner.widths[owner.owner[position]] for position in (groups[0] if groups else ())), default=0
+        )
+        """The most characters that a match has which is still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +106,99 @@ class Moves(dict[str, tuple[int, "Moves", Any]]):
     the piece from that offset on.
     """
 
-    __slots__ = ("state",)
+    __slots__ = ("bound", "state")
 
     state: State
+    bound: int
+    """That of the state."""
 
     def __init__(self, state: State) -> None:
         super().__init__()
         self.state = state
+        self.bound = 0
 
     @classmethod
     def none(cls) -> Moves:
         """Moves in which every piece needs thought."""
-        return cls.__new__(cls)
+        made = cls.__new__(cls)
+        made.bound = 0
+        return made
+
+
+class _Build:
+    """Makes the positions of one pattern; `value` is the group of its value, `before` always how many characters of the
+    pattern a match may have before the part."""
+
+    def __init__(self, owner: Automaton, number: int, tree: Any, value: int | None) -> None:
+        self._owner = owner
+        self._follow = owner._follow
+        self._number = number
+        self._tree = tree
+        self._value = value
+
+    def sequence(self, items: Any, flags: int, before: int, *, valued: bool) -> _Positions:
+        made = _Positions(True)
+        for item in items:
+            made = self._join(made, self._item(item, flags, before, valued=valued))
+            before += self._width(item)
+        return made
+
+    def _width(self, item: Any) -> int:
+        """The most characters that a part takes."""
+        code, argument = item
+        if code is op.AT:
+            return 0
+        if code is op.SUBPATTERN:
+            return int(argument[3].getwidth()[1])
+        if code is op.BRANCH:
+            return max(int(branch.getwidth()[1]) for branch in argument[1])
+        if code in (op.MAX_REPEAT, op.MIN_REPEAT):
+            return int(argument[1]) * int(argument[2].getwidth()[1])
+        return 1
+
+    def _join(self, left: _Positions, right: _Positions) -> _Positions:
+        for position in left.last:
+            self._follow[position] |= right.first
+        return _Positions(
+            left.empty and right.empty,
+            left.first | right.first if left.empty else left.first,
+            left.last | right.last if right.empty else right.last,
+        )
+
+    def _item(self, item: Any, flags: int, before: int, *, valued: bool) -> _Positions:
+        code, argument = item
+        if code is op.AT:
+            return _Positions(True)
+        if code is op.SUBPATTERN:
+            group, add, drop, inner = argument
+            inside = valued or (group is not None and group == self._value)
+            return self.sequence(inner, (flags | add) & ~drop, before, valued=inside)
+        if code is op.BRANCH:
+            made = _Positions(False)
+            for branch in argument[1]:
+                one = self.sequence(branch, flags, before, valued=valued)
+                made = _Positions(made.empty or one.empty, made.first | one.first, made.last | one.last)
+            return made
+        if code in (op.MAX_REPEAT, op.MIN_REPEAT):
+            least, most, inner = argument
+            return self._repeat(int(least), int(most), inner, flags, before, valued=valued)
+        position = self._owner._position(self._number, item, flags, min(before + 1, _FAR), valued=valued)
+        return _Positions(False, {position}, {position})
+
+    def _repeat(self, least: int, most: int, items: Any, flags: int, before: int, *, valued: bool) -> _Positions:
+        made = _Positions(True)
+        width = int(items.getwidth()[1])
+        for copy in range(min(most, _EXACT)):
+            loops = copy + 1 == _EXACT and most > _EXACT
+            turns = most - 1 if loops else copy
+            one = self.sequence(items, flags, before + turns * width, valued=valued)
+            one.empty = one.empty or copy >= least
+            if loops:
+                for position in one.last:
+                    self._follow[position] |= one.first
+                one.empty = True
+            made = self._join(made, one)
+        return made
 
 
 class Automaton:
@@ -119,6 +207,8 @@ class Automaton:
     def __init__(self, patterns: Sequence[tuple[str, str, str]]) -> None:
         self.owner: list[int] = []
         self.widths: list[int] = []
+        self.depths: list[int] = []
+        """By position: the most characters that a match has when it gets there."""
         self._tests: dict[tuple[str, int], tuple[Any, set[int]]] = {}
         self._takers: dict[str, frozenset[int]] = {}
         self._follow: list[set[int]] = []
@@ -140,20 +230,23 @@ class Automaton:
         tree = _parser.parse(source, re.ASCII)
         self.widths.append(int(tree.getwidth()[1]) + 2)
         value = tree.state.groupdict.get("value")
-        whole = self._sequence(list(tree), tree.state.flags, number, valued=value is None, value=value)
+        build = _Build(self, number, tree.state, value)
+        whole = build.sequence(tree, tree.state.flags, 0, valued=value is None)
         self._accepting |= whole.last
         self._begin.setdefault(before, set()).update(whole.first)
         if after in ("number", "decimal"):
             # The boundary looks at two characters: after the first of them it is still open.
             signs = ".,-" if after == "number" else "."
-            look = self._position(number, (op.IN, [(op.LITERAL, ord(sign)) for sign in signs]), 0, valued=True)
+            signed = (op.IN, [(op.LITERAL, ord(sign)) for sign in signs])
+            look = self._position(number, signed, 0, self.widths[number] - 1, valued=True)
             for position in whole.last:
                 self._follow[position].add(look)
 
-    def _position(self, number: int, item: Any, flags: int, *, valued: bool) -> int:
+    def _position(self, number: int, item: Any, flags: int, depth: int, *, valued: bool) -> int:
         """A new position, for a character that `item` takes; equal items share one test."""
         position = len(self.owner)
         self.owner.append(number)
+        self.depths.append(depth)
         self._follow.append(set())
         if valued:
             self._valued.add(position)
@@ -162,55 +255,6 @@ class Automaton:
             self._tests[key] = (taken_by(item, flags), set())
         self._tests[key][1].add(position)
         return position
-
-    def _join(self, left: _Positions, right: _Positions) -> _Positions:
-        for position in left.last:
-            self._follow[position] |= right.first
-        return _Positions(
-            left.empty and right.empty,
-            left.first | right.first if left.empty else left.first,
-            left.last | right.last if right.empty else right.last,
-        )
-
-    def _sequence(self, items: list[Any], flags: int, number: int, *, valued: bool, value: int | None) -> _Positions:
-        made = _Positions(True)
-        for item in items:
-            made = self._join(made, self._item(item, flags, number, valued=valued, value=value))
-        return made
-
-    def _item(self, item: Any, flags: int, number: int, *, valued: bool, value: int | None) -> _Positions:
-        code, argument = item
-        if code is op.AT:
-            return _Positions(True)
-        if code is op.SUBPATTERN:
-            group, add, drop, inner = argument
-            inside = valued or (group is not None and group == value)
-            return self._sequence(list(inner), (flags | add) & ~drop, number, valued=inside, value=value)
-        if code is op.BRANCH:
-            made = _Positions(False)
-            for branch in argument[1]:
-                one = self._sequence(list(branch), flags, number, valued=valued, value=value)
-                made = _Positions(made.empty or one.empty, made.first | one.first, made.last | one.last)
-            return made
-        if code in (op.MAX_REPEAT, op.MIN_REPEAT):
-            least, most, inner = argument
-            return self._repeat(int(least), int(most), list(inner), flags, number, valued=valued, value=value)
-        position = self._position(number, item, flags, valued=valued)
-        return _Positions(False, {position}, {position})
-
-    def _repeat(
-        self, least: int, most: int, items: list[Any], flags: int, number: int, *, valued: bool, value: int | None
-    ) -> _Positions:
-        made = _Positions(True)
-        for copy in range(min(most, _EXACT)):
-            one = self._sequence(items, flags, number, valued=valued, value=value)
-            one.empty = one.empty or copy >= least
-            if copy + 1 == _EXACT and most > _EXACT:
-                for position in one.last:
-                    self._follow[position] |= one.first
-                one.empty = True
-            made = self._join(made, one)
-        return made
 
     # reading
 

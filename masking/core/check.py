@@ -9,7 +9,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import pairwise
 from operator import mul
 from typing import Any, Final
@@ -354,10 +356,21 @@ def _stdnum(name: Any = "luhn") -> Check:
     if not isinstance(name, str) or not _STDNUM.fullmatch(name):
         raise ValueError("give the name of a module of python-stdnum, such as eu.vat")
     try:
-        confirms = import_module(f"stdnum.{name}").is_valid
-    except (ImportError, AttributeError):
-        raise ValueError("python-stdnum has no such module") from None
-    return lambda text: text.isascii() and bool(confirms(_compact(text) if name == "luhn" else text))
+        found = find_spec(f"stdnum.{name}")
+    except ImportError:
+        found = None
+    if found is None or "is_valid" not in (getattr(found.loader, "get_source", lambda _: "")(found.name) or ""):
+        raise ValueError("python-stdnum has no such module")
+    return partial(_by_stdnum, name)
+
+
+def _by_stdnum(name: str, text: str) -> bool:
+    return text.isascii() and bool(_stdnum_module(name).is_valid(_compact(text) if name == "luhn" else text))
+
+
+@cache
+def _stdnum_module(name: str) -> Any:
+    return import_module(f"stdnum.{name}")
 
 
 _STDNUM: Final = re.compile(r"(?:[a-z]{2}\.)?[a-z][a-z0-9_]{1,20}", re.ASCII)

@@ -7,6 +7,7 @@ count in `Anna`; of several that begin at one place the longest counts.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from masking.core.redact import Edit
@@ -19,15 +20,17 @@ _MARK = re.compile(r"<[A-Z_]+>")
 
 
 class Literals:
-    """The strings of one session; grows with it. What a place costs does not depend on how many there are."""
+    """The strings of one session; grows with it. What a place costs does not depend on how many there are.
 
-    __slots__ = ("_begun", "_firsts", "_instead", "_longest")
+    Of each string the first 1, 2, 4, 8 ... characters are kept: enough to see early where none goes on.
+    """
+
+    __slots__ = ("_begun", "_instead", "_sizes")
 
     def __init__(self) -> None:
         self._instead: dict[str, str] = {}
         self._begun: set[str] = set()
-        self._firsts: set[str] = set()
-        self._longest = 0
+        self._sizes: list[int] = []
 
     def __len__(self) -> int:
         return len(self._instead)
@@ -38,43 +41,46 @@ class Literals:
     def add(self, text: str, instead: str) -> None:
         """From now on `text` stands for `instead`."""
         self._instead[text] = instead
-        self._begun.update(text[:length] for length in range(1, len(text) + 1))
-        self._firsts.add(text[0])
-        self._longest = max(self._longest, len(text))
+        size, length = len(text), 1
+        while length <= size:
+            self._begun.add(text[:length])
+            length *= 2
+        at = bisect_left(self._sizes, size)
+        if at == len(self._sizes) or self._sizes[at] != size:
+            self._sizes.insert(at, size)
 
     def clear(self) -> None:
         """Forget all of them."""
         self._instead.clear()
         self._begun.clear()
-        self._firsts.clear()
-        self._longest = 0
+        self._sizes.clear()
 
     def begins_in(self, text: str) -> bool:
         """Whether a string can begin in `text`."""
-        return not self._firsts.isdisjoint(text)
+        return not self._begun.isdisjoint(text)
 
     def at(self, text: str, start: int, *, last: bool) -> tuple[int, str] | None:
         """The end of the string that stands at `start`, and what it stands for; (start, "") where none stands.
 
         None when the text ends before that can be said.
         """
-        if text[start] not in self._firsts or (start and _joined(text[start - 1], text[start])):
+        begun, left = self._begun, len(text) - start
+        if text[start] not in begun or (start and _joined(text[start - 1], text[start])):
             return start, ""
-        found = (start, "")
-        begun = self._begun
-        for end in range(start + 1, min(len(text), start + self._longest) + 1):
-            one = text[start:end]
-            if one not in begun:
-                return found
-            instead = self._instead.get(one)
-            if instead is not None:
-                if end == len(text) and not last:
-                    return None
-                if end == len(text) or not _joined(text[end - 1], text[end]):
-                    found = (end, instead)
-        if len(text) - start <= self._longest and not last:
-            return None
-        return found
+        length = 2
+        while length <= left and text[start : start + length] in begun:
+            length *= 2
+        # A string that is as long as `length` would begin otherwise, unless the text ends before.
+        if length > left:
+            if not last and left <= self._sizes[-1]:
+                return None
+            length = left + 1
+        for size in reversed(self._sizes[: bisect_left(self._sizes, length)]):
+            end = start + size
+            instead = self._instead.get(text[start:end])
+            if instead is not None and (end == len(text) or not _joined(text[end - 1], text[end])):
+                return end, instead
+        return start, ""
 
 
 class LiteralStream(Stream):

@@ -77,7 +77,10 @@ class Pattern:
 
     __slots__ = ("_engine", "_least", "after", "before", "source", "trigger")
 
-    def __init__(self, source: str, before: str = "none", after: str = "none", *, ignore_case: bool = False) -> None:
+    def __init__(
+        self, source: str, before: str = "none", after: str = "none", *, ignore_case: bool = False, proven: bool = False
+    ) -> None:
+        """With `proven`, it is known to compile (the shipped rules are), and is compiled when first searched with."""
         _check_subset(source)
         self.source = f"(?i:{source})" if ignore_case else source
         self.before, self.after = before, after
@@ -85,13 +88,24 @@ class Pattern:
             # Read by the parser of `re` as well, so that a rule that loads here loads on a machine without RE2 too.
             self.trigger = trigger(self.source)
             self._least = max(1, self.trigger.least)
-            self._engine: _Engine = (_Fallback if re2 is None else _Linear)(self.source, before, after)
+            if proven:
+                return
+            self._engine: _Engine = self._compiled()
         except PatternSyntaxError:
             raise
         except (re.error, OverflowError, RecursionError) as error:
             raise PatternSyntaxError(f"does not compile: {error}") from None
         if self._engine.matches_nothing():
             raise PatternSyntaxError("matches the empty text, so it would be found everywhere; make a part obligatory")
+
+    def _compiled(self) -> _Engine:
+        return (_Fallback if re2 is None else _Linear)(self.source, self.before, self.after)
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "_engine":
+            raise AttributeError(name)
+        engine = self._engine = self._compiled()
+        return engine
 
     def spans(self, view: View, accept: Accept | None = None) -> Iterator[tuple[int, int]]:
         """The places that match and that `accept` confirms, left to right, not overlapping.

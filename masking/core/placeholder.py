@@ -163,15 +163,8 @@ class Grammar:
 
     def __init__(self, entities: Sequence[str]) -> None:
         self.entities = tuple(entities)
-        self._builder = _Builder()
-        bracketed, bare = self._builder.place(), self._builder.place()
-        for entity in entities:
-            self._builder.current = entity
-            self._bracketed(bracketed, entity)
-            self._bare(bare, entity)
+        self._made: tuple[_Builder, State, State] | None = None
         self._states: dict[frozenset[int], State] = {}
-        self._bracketed_start = self._state({bracketed})
-        self._bare_start = self._state({bare})
         self.starts = re.compile(self._start_pattern(alone=True))
         self.anywhere = re.compile(self._start_pattern(alone=False))
         self.quiet: dict[str, str] = {}
@@ -183,34 +176,23 @@ class Grammar:
         lasts += "".join(sorted({chr(ord(entity[-1].lower()) + 0xFEE0) for entity in entities}))
         self._possible = re.compile(f"[1-9１-９](?<=[{lasts}].)|[1-9１-９](?<=[ _＿　\u00a0\\-－;％%FfＦｆ].)")
 
+    def _automaton(self) -> tuple[_Builder, State, State]:
+        """The automaton, where bracketed forms begin in it, and bare ones: made when the first text may hold a form."""
+        if self._made is None:
+            build = _Builder()
+            bracketed, bare = build.place(), build.place()
+            for entity in self.entities:
+                build.current = entity
+                _bracketed(build, bracketed, entity)
+                _bare(build, bare, entity)
+            self._made = build, self._state(build, {bracketed}), self._state(build, {bare})
+        return self._made
+
     def _start_pattern(self, *, alone: bool) -> str:
         firsts = sorted({entity.split("_")[0] for entity in self.entities})
         ends = sorted({word[:length] for word in firsts for length in range(1, len(word))})
         bare = "|".join([*firsts, *(f"{end}\\Z" for end in ends)])
         return r"[<＜〈⟨‹«\[［【〔{｛&＆%％\\＼]|" + ("(?<![0-9A-Za-z_])" if alone else "") + f"(?:{bare})"
-
-    def _bracketed(self, start: int, entity: str) -> None:
-        build = self._builder
-        words = entity.lower().split("_")
-        for openers, closers, may_be_lost in _BRACKETS:
-            at = build.either(build.either(start, openers), _BLANKS)
-            for position, word in enumerate(words):
-                at = build.either(at, [word])
-                if position < len(words) - 1:
-                    at = build.either(at, _INNER)
-            at = build.number(build.either(at, (*_INNER, "")))
-            if may_be_lost:
-                build.accept[at] = (entity, False)
-            build.accept[build.either(build.either(at, _BLANKS), closers)] = (entity, True)
-
-    def _bare(self, start: int, entity: str) -> None:
-        build = self._builder
-        at = start
-        for word in entity.split("_"):
-            at = build.either(build.either(at, [word]), ["_", "\\_"])
-        at = build.number(at)
-        build.accept[at] = (entity, False)
-        build.accept[build.either(at, [">", "＞"])] = (entity, True)
 
     def possible_in(self, text: str) -> bool:
         """Whether a form can stand in a whole text: it takes a digit, and a letter of an entity before it.
@@ -221,9 +203,10 @@ class Grammar:
 
     def begin(self, character: str) -> State | None:
         """The state after the first character of a form, or None."""
+        _, bracketed, bare = self._made or self._automaton()
         if character.isalpha() and character.isascii():
-            return self._step(self._bare_start, character)
-        return self._step(self._bracketed_start, _FOLD.get(character, character))
+            return self._step(bare, character)
+        return self._step(bracketed, _FOLD.get(character, character))
 
     def follow(self, state: State, character: str, *, bare: bool) -> State | None:
         """The state after one more character, or None if no form goes on like this."""
@@ -237,17 +220,41 @@ class Grammar:
         return _FOLD.get(character, character)
 
     def _step(self, state: State, character: str, known_as: str | None = None) -> State | None:
+        build = self._automaton()[0]
         reached: set[int] = set()
         for place in state.places:
-            reached |= self._builder.moves[place].get(character, set())
-        found = self._state(reached) if reached else None
+            reached |= build.moves[place].get(character, set())
+        found = self._state(build, reached) if reached else None
         if found is not None or len(state.next) < 256:  # a dead end is remembered too, but not every Chinese character
             state.next[known_as if known_as is not None else character] = found
         return found
 
-    def _state(self, places: Iterable[int]) -> State:
-        closed = self._builder.closed(places)
+    def _state(self, build: _Builder, places: Iterable[int]) -> State:
+        closed = build.closed(places)
         known = self._states.get(closed)
         if known is None:
-            known = self._states[closed] = State(closed, self._builder)
+            known = self._states[closed] = State(closed, build)
         return known
+
+
+def _bracketed(build: _Builder, start: int, entity: str) -> None:
+    words = entity.lower().split("_")
+    for openers, closers, may_be_lost in _BRACKETS:
+        at = build.either(build.either(start, openers), _BLANKS)
+        for position, word in enumerate(words):
+            at = build.either(at, [word])
+            if position < len(words) - 1:
+                at = build.either(at, _INNER)
+        at = build.number(build.either(at, (*_INNER, "")))
+        if may_be_lost:
+            build.accept[at] = (entity, False)
+        build.accept[build.either(build.either(at, _BLANKS), closers)] = (entity, True)
+
+
+def _bare(build: _Builder, start: int, entity: str) -> None:
+    at = start
+    for word in entity.split("_"):
+        at = build.either(build.either(at, [word]), ["_", "\\_"])
+    at = build.number(at)
+    build.accept[at] = (entity, False)
+    build.accept[build.either(at, [">", "＞"])] = (entity, True)

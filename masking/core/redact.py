@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 from typing import Final, NamedTuple
 
 from masking.core.automaton import Automaton, Moves, State
-from masking.core.character import identifies, limited, width
+from masking.core.character import identifies, limited
 from masking.core.context import Context
 from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
 from masking.core.finding import Finding, resolve
@@ -40,7 +41,7 @@ _UNLIMITED: Final = 1 << 16  # characters; what is longer has no end of its own
 _AFTER: Final = attrgetter("after", "pattern")
 _NO_ENDS: Final[Mapping[int, int]] = {}
 _NOTHING: Final[frozenset[int]] = frozenset()
-_HIDDEN: Final = LONGEST  # characters for each that a rule sees, where some show nothing or are escapes
+_HIDDEN: Final = 64  # characters for each that a rule sees: who hides a value among more of them hides it from rules
 _PATIENT: Final = 48  # characters
 _SLACK: Final = 2  # characters that a boundary may look at
 
@@ -98,8 +99,12 @@ class Plan:
         for number, look in enumerate(self.looks):
             look.ended.pattern = number
         self.lookback = max((look.needs for look in self.looks), default=0)
-        self.automaton = Automaton([(one.pattern.source, one.pattern.before, one.pattern.after) for one in self.looks])
         self._gate = Gate([look.pattern for look in self.looks])
+
+    @cached_property
+    def automaton(self) -> Automaton:
+        """Made when the first answer streams."""
+        return Automaton([(one.pattern.source, one.pattern.before, one.pattern.after) for one in self.looks])
 
     def candidates(self, before: str, text: str, touched: Collection[int], ends: Mapping[int, int]) -> list[_Candidate]:
         """What the patterns `touched` find in `text`, with `before` as context; `ends` says up to where in
@@ -128,6 +133,8 @@ class Plan:
                     if near and context.score is not None:
                         score = context.score
                 begun, last = (start, stop) if aligned else view.original(start, stop)
+                if not aligned and last - begun > _HIDDEN * (look.pattern.trigger.most + _SLACK):
+                    continue
                 first = begun
                 while first < last and not ("!" <= whole[first] <= "~") and not identifies(whole[first]):
                     first += 1
@@ -156,7 +163,7 @@ class Plan:
 
     def touched(self, text: str) -> frozenset[int]:
         """The patterns that may match in `text`."""
-        if len(text) <= _LONG:
+        if len(text) <= _LONG and "automaton" in self.__dict__:
             return self.automaton.move(self.automaton.idle, text).touched
         return frozenset(self._gate.open_for(StreamView(text)))
 
@@ -174,21 +181,23 @@ def _looks(rule: Rule, order: int) -> Iterator[_Look]:
         context = Context(context.words, context.within, "before", required=context.required, score=context.score)
     accept = source.accept
     near = 0 if context is None else context.within + max(map(len, context.words))
-    for pattern in map(_bounded, source.patterns):
+    # What is a check's to decide may be long; what only looks like a name is made of words.
+    limits = (900, 30, 9, 1) if source.checks else (30, 9, 1)
+    for pattern in (_bounded(one, limits) for one in source.patterns):
         # What a pattern matches before its value, or of Han characters, may have been said already.
         said = "(?P<value>" in pattern.source or not pattern.source.isascii()
-        needs = max(near, min(width(pattern.source), _LONGEST_CONTEXT) if said else 0) + _SLACK
+        needs = max(near, min(pattern.trigger.most, _LONGEST_CONTEXT) if said else 0) + _SLACK
         yield _Look(pattern, rule, order, accept, source.proves, context, needs, _End())
 
 
-def _bounded(pattern: Pattern) -> Pattern:
+def _bounded(pattern: Pattern, limits: Sequence[int]) -> Pattern:
     """The pattern with an end to every repeat: an answer cannot wait for ever. Longer values are not found in answers.
 
     RE2 takes repeats up to a thousand, nested ones multiplied, so the highest limit that it takes is used.
     """
-    if width(pattern.source) < _UNLIMITED:
+    if pattern.trigger.most < _UNLIMITED:
         return pattern
-    for most in (900, 30, 9, 1):
+    for most in limits:
         try:
             return Pattern(limited(pattern.source, most), pattern.before, pattern.after)
         except PatternSyntaxError:
@@ -202,10 +211,10 @@ class Redactor:
     `held` is what waits, `read` how much of it the automaton has read (not an escape that is not whole), `state` and
     `starts` where the automaton is and where in `held` its groups began, `touched` the patterns that may have matched
     in `held`, the last of them up to `until`, `trail` what was said last. A match that is not decided goes up to
-    `blocked`: before, there is nothing to decide.
+    `blocked`: before, there is nothing to decide. `wide` says how much must wait before its width is asked for again.
     """
 
-    __slots__ = ("_plan", "blocked", "held", "own", "read", "starts", "state", "touched", "trail", "until")
+    __slots__ = ("_plan", "blocked", "held", "own", "read", "starts", "state", "touched", "trail", "until", "wide")
 
     def __init__(self, plan: Plan, own: Collection[str]) -> None:
         """`own` are values that are kept in clear: those of the session."""
@@ -216,7 +225,7 @@ class Redactor:
         self.state: State = plan.automaton.idle
         self.starts: tuple[int, ...] = ()
         self.touched: frozenset[int] = frozenset()
-        self.until = self.blocked = 0
+        self.until = self.blocked = self.wide = 0
         self.trail: deque[str] = deque(maxlen=plan.lookback + LONGEST + 16)
 
     def take(self, text: str, *, last: bool = False) -> list[Edit]:
@@ -235,14 +244,12 @@ class Redactor:
             touched |= move.touched
             self.until = len(pending)
         hold = starts[0] if starts else len(pending)
-        if len(pending) - hold > state.bound:
-            begins = _begins(pending, hold, state.bound)
-            if begins > hold:
-                state, starts = self._again(pending, begins)
-                hold = starts[0] if starts else len(pending)
+        self.state = state
+        if len(pending) - hold > state.bound and (least := self._least(pending, hold, state.bound)) > hold:
+            hold, starts = least, _from(starts, least)
         if last:
             hold = len(pending)
-        self.held, self.state = pending, state
+        self.held = pending
         if hold == 0:
             edits: list[Edit] = []
             reach = 0
@@ -278,8 +285,10 @@ class Redactor:
             begun = self.starts
             starts = tuple([begun[number] if number >= 0 else waiting - 1 - number for number in move.kept])
             hold = starts[0]
-            if size - hold > move.state.bound:
-                return None
+            bound = move.state.bound
+            self.state = move.state
+            if size - hold > bound and (least := self._least(pending, hold, bound)) > hold:
+                hold, starts = least, _from(starts, least)
         else:
             starts = ()
             hold = size
@@ -331,18 +340,22 @@ class Redactor:
         """What follows has nothing to do with what came."""
         self.held, self.read = "", 0
         self.state, self.starts, self.touched = self._plan.automaton.idle, (), frozenset()
-        self.until = self.blocked = 0
+        self.until = self.blocked = self.wide = 0
         self.trail.clear()
 
-    def _again(self, pending: str, start: int) -> tuple[State, tuple[int, ...]]:
-        """Read from `start` on again: what began before is longer than any match of its rule can be."""
-        automaton = self._plan.automaton
-        near = max(0, start - LONGEST)
-        for escape in ESCAPED.finditer(pending, near, start + LONGEST):
-            if escape.start() < start < escape.end():
-                start = escape.start()
-        move = automaton.move(automaton.after(pending[start - 1]) if start else automaton.idle, pending[start:])
-        return move.state, tuple(start - 1 - number for number in move.kept)
+    def _least(self, pending: str, hold: int, bound: int) -> int:
+        """Where the last `bound` characters that rules see of `pending` begin, if that is behind `hold`."""
+        size = len(pending)
+        if pending.isascii() and ESCAPED.search(pending, hold) is None:
+            return size - bound
+        if size - hold < self.wide:
+            return hold  # looked at lately: characters that are written as several, or that show nothing
+        view = StreamView(pending)
+        seen = len(view.text)
+        least = view.original(seen - bound, seen - bound + 1)[0] if seen > bound else 0
+        least = max(least, size - _HIDDEN * self.state.widest, hold)
+        self.wide = 0 if least > hold else 2 * (size - hold)
+        return least
 
     def _settle(self, pending: str, hold: int, touched: frozenset[int]) -> tuple[list[Edit], int, frozenset[int]]:
         """Decide what ends before everything that is still open; returns what is said, up to where, and the rest."""
@@ -465,19 +478,9 @@ def _without_begun_escape(text: str, start: int) -> str:
     return text if begun is None else text[: begun.start()]
 
 
-def _begins(pending: str, hold: int, bound: int) -> int:
-    """From where on `pending` may wait, at least from `hold`: no match takes more than `bound` characters.
-
-    They are counted as rules see them: of 4\u200b1 two, of an escape one. What shows nothing cannot make text wait for
-    ever, so there is an end to it.
-    """
-    begins = len(pending) - bound
-    if pending.isascii() and not any(sign in pending for sign in "%&\\"):
-        return begins
-    view = StreamView(pending[hold:])
-    beyond = len(view.text) - bound
-    seen = hold if beyond <= 0 else hold + view.original(beyond, beyond + 1)[0]
-    return max(seen, len(pending) - bound * _HIDDEN)
+def _from(starts: tuple[int, ...], least: int) -> tuple[int, ...]:
+    """Where groups began, none of them before `least`: nothing that began earlier can still become a match."""
+    return tuple([max(least, start) for start in starts])
 
 
 def _between(before: str, text: str, start: int, end: int) -> str:

@@ -23,6 +23,7 @@ from masking.core.rule import (
     PatternSource,
     PresidioSource,
     Rule,
+    ShippedFile,
     SpacySource,
     TermSource,
 )
@@ -245,7 +246,8 @@ def _beside(raw: RecogniserKeys, place: Place) -> BesideKeys:
 
 def _pattern(source: str, raw: RecogniserKeys, place: Place, key: str, *, beside: BesideKeys) -> Pattern:
     try:
-        return Pattern(source, beside.before, beside.after, ignore_case=raw.ignore_case)
+        proven = isinstance(place.file, ShippedFile)
+        return Pattern(source, beside.before, beside.after, ignore_case=raw.ignore_case, proven=proven)
     except PatternSyntaxError as error:
         place.refuse(key, str(error))
 

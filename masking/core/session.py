@@ -25,7 +25,6 @@ from masking.core.repeat import Values
 from masking.core.rule import OperatorSpec
 from masking.core.scan import Scanner
 from masking.core.stream import RedactingStream, Stream, StreamedText, astreamed, streamed
-from masking.core.surrogate import fake
 
 __all__ = ["LITERAL", "Masked", "Operator", "Operators", "Session"]
 
@@ -283,6 +282,8 @@ class Session:
 
     def _fake(self, value: str, entity: str, text: str) -> str:
         """A new surrogate, "" where no more can be made: a placeholder does as well. The lock is held."""
+        from masking.core.surrogate import fake  # which few categories need
+
         number = 1 if self._key is not None else len(self._fakes) + 1
 
         def taken(one: str) -> bool:

@@ -19,6 +19,7 @@ import html
 import json
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from masking.core.automaton import Moves
@@ -35,7 +36,6 @@ _CANONICAL = re.compile(r"<([A-Z_]*)([1-9][0-9]{0,17})?\Z")
 _LONGEST_CANONICAL = 48  # characters
 _QUIET_LENGTH = 32  # characters
 _QUIET_ENTRIES = 1 << 16
-_LONG_WAIT = 160  # characters after which a waiting text is looked at again, even if every piece is known
 
 
 class Stream:
@@ -254,18 +254,11 @@ class RedactingStream(Stream):
             self._text = text[waits:]
             self._starts = starts
             said = held + text[:waits]
-        elif len(held) > _LONG_WAIT:
-            return self._thought(text)
+        elif len(held) + len(text) > moves.bound:
+            return self._thought(text)  # longer than any match can be
         else:
             if waits < -2:
-                size = len(held)
-                if waits == -4:
-                    starts, touched = starts
-                    redactor = self._redactor
-                    redactor.touched |= touched
-                    redactor.until = size + len(text)
-                begun = self._starts
-                self._starts = tuple([begun[number] if number >= 0 else size - 1 - number for number in starts])
+                self._keep(starts, len(held), len(text), touches=waits == -4)
             self._text = held + text
             self._moves = moves
             return ""
@@ -273,6 +266,15 @@ class RedactingStream(Stream):
         if said:
             self._trail(said)
         return said
+
+    def _keep(self, kept: Any, waiting: int, length: int, *, touches: bool) -> None:
+        """All waits, in other groups than before. Not in `feed`, which a comprehension would slow down by its cells."""
+        if touches:
+            kept, touched = kept
+            self._redactor.touched |= touched
+            self._redactor.until = waiting + length
+        begun = self._starts
+        self._starts = tuple([begun[number] if number >= 0 else waiting - 1 - number for number in kept])
 
     def _thought(self, text: str) -> str:
         """What can be said now, where no known move says it."""
@@ -295,7 +297,7 @@ class RedactingStream(Stream):
             if self._busy:
                 self._moves = _THINK
                 return said
-        elif moves is not _THINK and not (said and moves is moves.state.later):
+        elif moves is not _THINK and text not in moves and not (said and moves is moves.state.later):
             redactor.remember(moves, text)
         self._moves = redactor.state.later if redactor.touched else redactor.state.moves
         return said

@@ -21,6 +21,7 @@ try:
 except ImportError:  # pragma: no cover - a Python of another make
     _is = _parser = None
 
+_ANY = 1 << 31
 _MOST_WORDS = 64
 _MOST_MEMBERS = 4
 _FAR = 99
@@ -35,11 +36,13 @@ _SELDOM = 3
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """`words`, of which a matching text in ASCII lower case holds one; without such words the number of `digits` that
-    it holds in one chain, at most three separators between two. `least` is the fewest characters that match."""
+    it holds in one chain, at most three separators between two. `least` and
+    `most` are the fewest and the most characters that match."""
 
     words: frozenset[str] = frozenset()
     digits: int = 0
     least: int = field(default=0, compare=False)
+    most: int = field(default=_ANY, compare=False)
 
 
 def chain(digits: int) -> str:
@@ -56,14 +59,14 @@ def trigger(source: str) -> Trigger:
         re.compile(source, re.ASCII)
         return Trigger()
     tree = _parser.parse(source, re.ASCII)
-    least = int(tree.getwidth()[0])
+    least, most = map(int, tree.getwidth())
     words = _better(*_words(tree)) or frozenset()
     if words and all(_seldom(word) >= _SELDOM for word in words):
         # What holds `card number` holds `card`.
         seldom = frozenset(word for word in words if not any(one != word and one in word for one in words))
-        return Trigger(seldom, least=least)
+        return Trigger(seldom, least=least, most=most)
     best = _chain(tree).best
-    return Trigger(digits=max((level for level in LEVELS if level <= best), default=0), least=least)
+    return Trigger(digits=max((level for level in LEVELS if level <= best), default=0), least=least, most=most)
 
 
 _Words = frozenset[str] | None
