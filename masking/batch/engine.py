@@ -28,6 +28,7 @@ from masking.core.errors import ConfigurationError, MaskingError
 
 if TYPE_CHECKING:
     from masking.batch.parquet import Group
+    from masking.vault import Table
 
 __all__ = ["Job", "Progress", "Summary", "run"]
 
@@ -104,7 +105,12 @@ class _Worker:
     """What a worker process is made of."""
 
     def __init__(self, settings: Settings) -> None:
-        self._rows = Rows(settings)
+        if settings.restore:
+            from masking.batch.restore import Restoring
+
+            self._rows: Rows = Restoring(settings)
+        else:
+            self._rows = Rows(settings)
 
     def __call__(self, task: _Task) -> Outcome:
         if task.group is not None:
@@ -162,7 +168,11 @@ class _Identity:
     def settings(self) -> Settings:
         """The job's settings with the run's key. Raises ConfigurationError where the run was begun with others."""
         settings = self._job.settings
+        if settings.vault and not settings.restore:
+            _check_restorable(settings)
         known = self._known()
+        if settings.restore:
+            return self._same(known, settings)
         key = settings.key
         if not key:
             key = self._key.read_bytes() if self._key.exists() else b""
@@ -174,7 +184,9 @@ class _Identity:
                 )
             key = secrets.token_bytes(32)
             write_whole(self._key, key, mode=0o600)
-        settings = dataclasses.replace(settings, key=key)
+        return self._same(known, dataclasses.replace(settings, key=key))
+
+    def _same(self, known: dict[str, Any] | None, settings: Settings) -> Settings:
         own = self._described(settings)
         if known is None:
             write_whole(self._file, orjson.dumps(own, option=orjson.OPT_INDENT_2))
@@ -194,9 +206,21 @@ class _Identity:
         return known
 
     def _described(self, settings: Settings) -> dict[str, Any]:
+        common = {
+            "masking_batch": _VERSION,
+            "mapping": settings.mapping,
+            "vault": bool(settings.vault),
+            "owner": settings.owner,
+            "shape": self._job.shape,
+            "conversation": settings.conversation,
+            "format": self._job.format or "",
+            "header": self._job.header,
+        }
+        if settings.restore:
+            return {**common, "restored": True}
         category = settings.masker().category
         return {
-            "masking_batch": _VERSION,
+            **common,
             "category": {
                 "name": category.name,
                 "version": category.version,
@@ -204,17 +228,12 @@ class _Identity:
                 "rules": len(category.rules),
             },
             "names": settings.names,
-            "mapping": settings.mapping,
             "key": ""
             if settings.mapping == "irreversible" and not self._job.settings.key
             else key_digest(settings.key),
             "own_key": bool(self._job.settings.key),
             "text": list(settings.text),
             "opaque": list(settings.opaque),
-            "shape": self._job.shape,
-            "conversation": settings.conversation,
-            "format": self._job.format or "",
-            "header": self._job.header,
         }
 
     def _compare(self, known: dict[str, Any], own: dict[str, Any]) -> None:
@@ -231,6 +250,19 @@ class _Identity:
                 f"{what} changed since {self._job.output} was begun: a folder is masked one way only; "
                 "choose a new output folder"
             )
+
+
+def _check_restorable(settings: Settings) -> None:
+    """Raises ConfigurationError where a vault would be of no use."""
+    if settings.mapping == "irreversible":
+        raise ConfigurationError("irreversible placeholders cannot be restored: leave out --vault, or map otherwise")
+    category = settings.masker().category
+    fakes = [rule.id for rule in category.rules if rule.request.name == "surrogate"]
+    if fakes:
+        raise ConfigurationError(
+            f"surrogates cannot be told from real values, so nothing could restore those of {', '.join(fakes)}: "
+            "leave out --vault, or have these rules use placeholders"
+        )
 
 
 class _Growing:
@@ -281,7 +313,12 @@ class _Run:
         self._report = report
         self._parts = state / "parts"
         self._journal = Journal(job.output)
-        self._patterns = dataclasses.replace(settings, names="off").masker()
+        self._patterns = None if settings.restore else dataclasses.replace(settings, names="off").masker()
+        self._table: Table | None = None
+        if settings.vault and not settings.restore:
+            from masking.vault import open_table
+
+            self._table = open_table(settings.vault)
         self._results: dict[str, dict[str, Any]] = {}
         self._begun: dict[str, dict[str, Any]] = {}
         self._last: dict[str, dict[str, Any]] = {}
@@ -403,7 +440,7 @@ class _Run:
             yield _Task(index, layout, read=reader.size, digest=reader.raw.hexdigest(), damage=damage)
 
     def _is_clean(self, name: str) -> bool:
-        return not self._patterns.scan(name)
+        return self._patterns is None or not self._patterns.scan(name)
 
     # Writing.
 
@@ -476,6 +513,10 @@ class _Run:
                 )
             place = {"file": source.name, "row": row, "byte": bad.start, "length": bad.length, "why": bad.why}
             self._bad.add(orjson.dumps(place, option=orjson.OPT_APPEND_NEWLINE))
+        if self._table is not None:
+            # Before the rows are: a placeholder whose value is lost could never be restored. Twice does no harm.
+            for owner, entries in outcome.kept.items():
+                self._table.put(owner, entries)
         self._output.add(outcome.data)
         new = {
             "rows": outcome.rows,
@@ -553,6 +594,8 @@ class _Run:
             if file is not None:
                 file.close()
         self._journal.close()
+        if self._table is not None:
+            self._table.close()
 
     def finish(self, seconds: float, unknown: list[str]) -> Summary:
         """Write the manifest; the journal and a key that was drawn for the run are needed no more."""

@@ -131,7 +131,6 @@ def _masked(rows: Rows, batch: pa.RecordBatch, layout: Layout, outcome: Outcome)
         else:
             conversation = conversations[number]
             opened.append((number, texts, None if conversation is None else str(conversation)))
-    kept = len(outcome.kept)
     given = [(texts, conversation) for _, texts, conversation in opened]
     for (number, old, _), new in zip(opened, rows.texts(given, outcome), strict=True):
         if new is not None:
@@ -140,9 +139,6 @@ def _masked(rows: Rows, batch: pa.RecordBatch, layout: Layout, outcome: Outcome)
                 outcome.masked += 1
             except Exception as error:  # noqa: BLE001
                 bad(number, error)
-    for at in range(kept, len(outcome.kept)):
-        one = outcome.kept[at]
-        outcome.kept[at] = type(one)(outcome.rows + opened[one.row][0], one.conversation, one.entries)
     if left_out:
         staying = [number for number in range(batch.num_rows) if number not in left_out]
         batch_out, docs = batch.take(pa.array(staying, pa.int64())), [docs[number] for number in staying]

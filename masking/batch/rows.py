@@ -6,7 +6,7 @@ import hmac
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal, get_args
 
@@ -16,13 +16,13 @@ from masking.batch.row import Fields, Json, Line, Only, Row, Walk
 from masking.batch.shape import conversation_of, shape_of
 from masking.batch.source import Format
 from masking.core.document import Document
-from masking.core.errors import MaskingError, UnmaskableError
+from masking.core.errors import ConfigurationError, MaskingError, UnmaskableError
 from masking.core.finding import Finding
 from masking.core.path import Path, parse
 from masking.core.session import Masked, Session
 from masking.masker import Masker
 
-__all__ = ["MAPPINGS", "Bad", "Layout", "Mapping", "Outcome", "Rows", "Settings", "split"]
+__all__ = ["MAPPINGS", "Bad", "Layout", "Mapping", "Outcome", "Rows", "Settings", "owner_of", "split"]
 
 Mapping = Literal["keyed", "conversation", "irreversible"]
 MAPPINGS: tuple[Mapping, ...] = get_args(Mapping)
@@ -35,7 +35,11 @@ _REMEMBERED = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What every worker is told. `text`: only these paths are text. `keep`: entries are wanted, for a vault."""
+    """What every worker is told. `text`: only these paths are text.
+
+    `vault` is the address of the table that keeps what placeholders stand for, `owner` whose entries they are there;
+    without an address nothing is kept. `restore`: rows get their values back from it.
+    """
 
     categories: tuple[str, ...]
     names: Literal["on", "off"] = "on"
@@ -44,7 +48,9 @@ class Settings:
     text: tuple[str, ...] = ()
     opaque: tuple[str, ...] = ()
     conversation: str = ""
-    keep: bool = False
+    vault: str = ""
+    owner: str = "batch"
+    restore: bool = False
 
     def masker(self) -> Masker:
         """The masker of these settings. Raises what Masker raises."""
@@ -73,25 +79,28 @@ class Bad:
     why: str
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Kept:
-    """What a row's placeholders stand for; `conversation` is None where the row is one by itself."""
-
-    row: int
-    conversation: str | None
-    entries: dict[str, str]
-
-
 @dataclass(slots=True)
 class Outcome:
-    """A block masked; `bad` rows are not in `data`. `kept` has the tables, where they are wanted."""
+    """A block masked; `bad` rows are not in `data`. `kept`: placeholder to value by owner, where a vault wants them."""
 
     data: bytes = b""
     rows: int = 0
     masked: int = 0
     findings: Counter[str] = field(default_factory=Counter)
     bad: list[Bad] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list, repr=False)
+    kept: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+
+
+def owner_of(settings: Settings, conversation: str | None) -> str:
+    """Whose entries a row's are in the table. Raises ConfigurationError where rows cannot be told apart."""
+    if settings.mapping != "conversation":
+        return settings.owner
+    if conversation is None:
+        raise ConfigurationError(
+            "a vault needs to know which conversation a row belongs to, and one has no id: say where it is with "
+            "--conversation, or map --mapping keyed"
+        )
+    return f"{settings.owner}/{conversation}"
 
 
 class Rows:
@@ -132,7 +141,6 @@ class Rows:
             except Exception as error:  # noqa: BLE001
                 pieces[one.place.piece] = _nothing(raw, layout)
                 outcome.bad.append(Bad(one.place.row, block.start + one.place.start, len(raw), _why(error)))
-        outcome.kept = [replace(kept, row=rows[kept.row].place.row) for kept in outcome.kept]
         outcome.bad.sort(key=lambda bad: bad.row)
         outcome.rows = len(places)
         outcome.data = compressed(b"".join(pieces), layout.compression)
@@ -148,7 +156,7 @@ class Rows:
         """
         flat = [text for texts, _ in rows for text in texts]
         scanned = self._masker.scan_many(flat)
-        for number, (texts, conversation) in enumerate(rows):
+        for texts, conversation in rows:
             found = [next(scanned) for _ in texts]
             if not any(found) and all(map(self._is_plain, texts)):
                 yield None
@@ -158,8 +166,9 @@ class Rows:
                 for one in masked:
                     for finding in one.findings:
                         outcome.findings[finding.entity] += 1
-                if self._settings.keep:
-                    outcome.kept.append(Kept(number, conversation, session.entries()))
+                if self._settings.vault:
+                    owner = owner_of(self._settings, conversation)
+                    outcome.kept.setdefault(owner, {}).update(session.entries())
             if self._settings.mapping == "irreversible":
                 yield [_PLACEHOLDER.sub(r"<\1>", one.text) if one.findings else one.text for one in masked]
             else:

@@ -78,6 +78,17 @@ def command() -> None:
     show_default=True,
     help="Rows that cannot be masked: stop there, or leave them out and list their places.",
 )
+@click.option(
+    "--conversation", default="", metavar="PATH", help="What rows of one conversation have in common: its id."
+)
+@click.option(
+    "--vault",
+    default="",
+    metavar="ADDRESS",
+    help="Keep what placeholders stand for, encrypted, for `masking batch restore`: sqlite:PATH or redis://…; keys as "
+    "`masking vault` has them. Without it nothing is kept.",
+)
+@click.option("--owner", default="batch", show_default=True, help="Whose entries they are in the vault.")
 @click.option("--no-header", is_flag=True, help="CSV and TSV files begin with a record, not with column names.")
 @click.option(
     "--max-row",
@@ -101,6 +112,9 @@ def mask(
     mapping: Any,
     key_file: Path | None,
     on_error: Any,
+    conversation: str,
+    vault: str,
+    owner: str,
     max_row: int,
     workers: int | None,
     *,
@@ -127,6 +141,9 @@ def mask(
         key=read_key(key_file),
         text=text,
         opaque=opaque,
+        conversation=conversation,
+        vault=vault,
+        owner=owner,
     )
     job = Job(
         inputs=inputs,
@@ -139,6 +156,11 @@ def mask(
         longest=max_row << 20,
         header=not no_header,
     )
+    _go(job, as_json=as_json)
+
+
+def _go(job: Job, *, as_json: bool) -> None:
+    """Run the job, say what came out, and exit."""
     try:
         summary = run(job, _Lines())
     except KeyboardInterrupt:
@@ -151,9 +173,65 @@ def mask(
     if as_json:
         click.echo(orjson.dumps(_plain(summary), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE), nl=False)
     else:
-        _show(summary, output)
+        _show(summary, job.output)
     if summary.quarantined:
         raise click.exceptions.Exit(1)
+
+
+@command.command("restore")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="A new or empty folder."
+)
+@click.option("--vault", required=True, metavar="ADDRESS", help="The vault that the masking run was given.")
+@click.option("--owner", default="batch", show_default=True, help="Whose entries they are in the vault.")
+@click.option(
+    "--mapping",
+    type=click.Choice(["keyed", "conversation"]),
+    default="keyed",
+    show_default=True,
+    help="As the masking run had it.",
+)
+@click.option("--conversation", default="", metavar="PATH", help="As the masking run had it.")
+@click.option("--shape", default="", metavar="NAME", help="As the masking run had it.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="What the inputs are, whatever they are called.")
+@click.option("--no-header", is_flag=True, help="CSV and TSV files begin with a record, not with column names.")
+@click.option("--on-error", type=click.Choice(["refuse", "quarantine"]), default="refuse", show_default=True)
+@click.option("-w", "--workers", type=click.IntRange(1), help="Processes; all cores without it.")
+@click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
+def restore(
+    inputs: tuple[str, ...],
+    output: Path,
+    vault: str,
+    owner: str,
+    mapping: Any,
+    conversation: str,
+    shape: str,
+    format_: Any,
+    on_error: Any,
+    workers: int | None,
+    *,
+    no_header: bool,
+    as_json: bool,
+) -> None:
+    """Put the values back into files that `masking batch --vault` has masked; the output holds them in clear.
+
+    \b
+    Example:
+      masking batch restore masked/ --output clear/ --vault sqlite:vault.db
+    """
+    settings = Settings((), mapping=mapping, conversation=conversation, vault=vault, owner=owner, restore=True)
+    job = Job(
+        inputs,
+        output,
+        settings,
+        format=format_,
+        shape=shape,
+        on_error=on_error,
+        workers=workers or 0,
+        header=not no_header,
+    )
+    _go(job, as_json=as_json)
 
 
 class _Lines:
