@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from masking.core.errors import MaskingError
+from masking.core.errors import ConfigurationError, MaskingError
 from masking.gateway.auth import Account, Authenticator
 from masking.gateway.exchange import Receive, exchange, read_body, refused
 from masking.gateway.family import FAMILIES, Family, family_of
@@ -21,7 +21,7 @@ from masking.gateway.record import Record
 from masking.gateway.refusal import Refused
 from masking.gateway.relay import Relay, Send
 from masking.gateway.serving import Serving
-from masking.gateway.settings import Settings
+from masking.gateway.settings import Settings, Studio
 from masking.gateway.upstream import Network, Upstream, UpstreamBroke
 from masking.gateway.wiring import access_key, check_upstream, make_upstream, make_vault
 from masking.vault import Vault
@@ -54,7 +54,8 @@ class Gateway:
         self._network: Network | None = None
         self._watch: asyncio.Task[None] | None = None
         self._open: dict[Relay, asyncio.Task[Any]] = {}
-        self._stopping = False
+        self._studio_path = self.settings.studio.path + "/"
+        self._studio = _studio(self.settings.studio) if self.settings.studio.path else None
         accounts = [
             Account(
                 client.name,
@@ -145,6 +146,10 @@ class Gateway:
                 return
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._studio is not None and scope["path"].startswith(self._studio_path):
+            # Its own guard refuses who does not come from this machine.
+            await self._studio({**scope, "root_path": self.settings.studio.path}, receive, send)
+            return
         page = await self._page(scope["path"]) if scope["method"] == "GET" else None
         if page is not None:
             await _answer(send, *page)
@@ -235,6 +240,15 @@ class Gateway:
                 elif at - relay.last > limits.heartbeat:
                     with contextlib.suppress(Exception):
                         await relay.heartbeat()
+
+
+def _studio(settings: Studio) -> Any:
+    """The page. Raises ConfigurationError where its libraries are missing."""
+    try:
+        from masking.policy.studio import app
+    except ImportError:
+        raise ConfigurationError("studio needs its libraries: pip install 'masking-pipeline[studio]'") from None
+    return app(settings.folder, key=settings.key.read() if settings.key else None)
 
 
 async def _answer(send: Send, status: int, kind: bytes, body: bytes) -> None:

@@ -210,6 +210,8 @@ class Studio(_Part):
     """The page of `masking policy studio` under this gateway's port."""
 
     path: str = Field(default="", pattern=r"^(/[a-z0-9-]+)?$", description="such as /studio; empty: off. Loopback only")
+    folder: Path | None = Field(default=None, description="the folder of your own categories that it may change")
+    key: Secret | None = Field(default=None, description="must be shown once, as ?key=…")
 
 
 class Settings(_Part):
