@@ -150,6 +150,9 @@ class Gateway:
             # Its own guard refuses who does not come from this machine.
             await self._studio({**scope, "root_path": self.settings.studio.path}, receive, send)
             return
+        if self._studio is not None and scope["path"] == self.settings.studio.path:
+            await _answer(send, 307, b"text/plain", b"", (b"location", self._studio_path.encode()))
+            return
         page = await self._page(scope["path"]) if scope["method"] == "GET" else None
         if page is not None:
             await _answer(send, *page)
@@ -251,8 +254,8 @@ def _studio(settings: Studio) -> Any:
     return app(settings.folder, key=settings.key.read() if settings.key else None)
 
 
-async def _answer(send: Send, status: int, kind: bytes, body: bytes) -> None:
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+async def _answer(send: Send, status: int, kind: bytes, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store"), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 

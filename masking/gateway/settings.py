@@ -252,11 +252,15 @@ class Settings(_Part):
             raise ValueError("listen: certificate and key go together")
         for name, route in self.routes.items():
             self._check(name, route)
+        if self.studio.path in {prefix for family in FAMILIES.values() for prefix in family.prefixes}:
+            raise ValueError("studio.path: an API is served there; choose another")
         if self.studio.path and not self.listen.is_loopback:
             raise ValueError("studio: only where the gateway listens on this machine alone")
         return self
 
     def _check(self, name: Name, route: Route) -> None:
+        if route.allow_unmasked and name != "dms":
+            raise ValueError(f"routes.{name}: allow_unmasked is for dms alone")
         if route.upstream == "echo" or (route.upstream == "direct" and not FAMILIES[name].is_openapi):
             return
         if route.upstream == "direct":
@@ -268,8 +272,6 @@ class Settings(_Part):
         own = "openai" if name == "compatible" else name
         if speaks not in (own, "echo") and not (speaks == "openai" and name in TRANSLATED):
             raise ValueError(f"routes.{name}: its upstream speaks {speaks}; it takes {own} or, translated, openai")
-        if route.allow_unmasked and name != "dms":
-            raise ValueError(f"routes.{name}: allow_unmasked is for dms alone")
 
     def served(self) -> dict[Name, Route]:
         """The routes that are served."""
