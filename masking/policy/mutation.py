@@ -87,7 +87,7 @@ class _Bench:
         self.category: Category = policy.masker.category
         self.cases: list[tuple[Case, frozenset[str]]] = []
         for case in cases:
-            result = run_case(case, policy, text_only=True)
+            result = run_case(case, policy, "none")
             if result.status == "passed":
                 self.cases.append((case, result.rules))
 
@@ -104,7 +104,7 @@ class _Bench:
         broken = replace(self.category, rules=tuple(one for one in rules if one is not None))
         policy = Policy(Masker(broken))
         for case in cases:
-            if run_case(case, policy, text_only=True).status == "failed":
+            if run_case(case, policy, "none").status == "failed":
                 return f"{case.suite}/{case.id}"
         return ""
 

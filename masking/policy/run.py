@@ -33,8 +33,9 @@ from masking.policy.variant import rewrite
 
 __all__ = ["Cuts", "Policy", "check_entities", "run_case", "run_suite"]
 
-Cuts = Literal["all", "near"]
-"""Where a stream is cut in two: at every place, or only in and beside what is replaced."""
+Cuts = Literal["all", "near", "none"]
+"""Where a stream is cut in two: at every place, or only in and beside what is replaced. `none`: nothing is streamed,
+what leaves as text is all that is compared."""
 
 _NEAR = 2  # characters
 _REVERSIBLE = ("placeholder", "surrogate")
@@ -113,8 +114,8 @@ class _Run:
                 Violation(lane, what, self.variant or "", index, *place, line or self.case.line, text)
             )
 
-    def all(self, *, text_only: bool) -> None:
-        """Every lane, or the first."""
+    def all(self) -> None:
+        """Every lane."""
         with self.policy.masker.session() as session:
             try:
                 masked = [session.masked(one.text) for one in self.messages]
@@ -124,7 +125,7 @@ class _Run:
             for index, one in enumerate(masked):
                 self.by_message.append(one.findings)
                 self._text(index, one)
-            if text_only:
+            if self.cuts == "none":
                 return
             self._streams(session, masked)
         self._answers()
@@ -272,11 +273,8 @@ class _Run:
 _NOT_BACK = "the restored answer is not the original (a placeholder in a link stays: round_trip: false says so)"
 
 
-def run_case(case: Case, policy: Policy, cuts: Cuts = "all", *, text_only: bool = False) -> CaseResult:
-    """One case, in the variants that it names; with `text_only`, what leaves as text is all that is compared.
-
-    Raises SuiteError or whatever a detector raises.
-    """
+def run_case(case: Case, policy: Policy, cuts: Cuts = "all") -> CaseResult:
+    """One case, in the variants that it names. Raises whatever a detector raises."""
     started = time.perf_counter()
     violations: list[Violation] = []
     found: list[Finding] = []
@@ -286,7 +284,7 @@ def run_case(case: Case, policy: Policy, cuts: Cuts = "all", *, text_only: bool 
         if messages is None:
             continue
         run = _Run(case, policy, variant, messages, cuts)
-        run.all(text_only=text_only)
+        run.all()
         violations += run.violations
         found += run.found
         checks += run.checks

@@ -59,15 +59,13 @@ def run_suites(
                 take(_work(part, cuts))
     else:
         _spread(jobs, count, cuts, take)
-    gathered = tuple(
-        SuiteResult(
-            suite,
-            tuple(one for key in sorted(done) if key[0] == at and isinstance(one := done[key], CaseResult)),
-            tuple(one for key in sorted(done) if key[0] == at and isinstance(one := done[key], LabelledResult)),
-        )
-        for at, suite in enumerate(suites)
-    )
-    return Report(gathered, _versions(jobs), time.perf_counter() - started, count)
+    gathered: list[SuiteResult] = []
+    for at, suite in enumerate(suites):
+        rows = [done[at, number] for number in range(len(suite.cases) + len(suite.labelled))]
+        cases = tuple(one for one in rows if isinstance(one, CaseResult))
+        labelled = tuple(one for one in rows if isinstance(one, LabelledResult))
+        gathered.append(SuiteResult(suite, cases, labelled))
+    return Report(tuple(gathered), _versions(jobs), time.perf_counter() - started, count)
 
 
 def _jobs(suites: Sequence[Suite]) -> Iterator[_Job]:

@@ -9,7 +9,7 @@ from masking.core.rule import Category, ModelSource, PatternSource, PresidioSour
 from masking.files import shipped
 from masking.policy.result import PolicyVersion
 
-__all__ = ["version_of"]
+__all__ = ["rule_digest", "version_of"]
 
 
 def version_of(category: Category, names: str) -> PolicyVersion:
@@ -32,6 +32,11 @@ def _content(file: str) -> bytes:
     return entry.read_bytes() if entry.is_file() else b""
 
 
+def rule_digest(rule: Rule) -> str:
+    """A digest of what a rule says, but for its examples; a check's parameters are not seen."""
+    return sha256(_said(rule).encode()).hexdigest()
+
+
 def _said(rule: Rule) -> str:
     source = rule.source
     if isinstance(source, PatternSource):
@@ -48,5 +53,15 @@ def _said(rule: Rule) -> str:
     near = (
         "" if context is None else repr((context.words, context.within, context.side, context.required, context.score))
     )
-    parts = (rule.id, rule.entity, found, rule.score, rule.request.name, rule.answer, near, sorted(rule.allow))
+    parts = (
+        rule.id,
+        rule.entity,
+        found,
+        rule.score,
+        rule.request.name,
+        sorted(rule.request.parameters),
+        rule.answer,
+        near,
+        sorted(rule.allow),
+    )
     return repr(parts)

@@ -11,6 +11,8 @@ __all__ = ["command"]
 _COMMANDS = {
     "test": "Hold categories to suites of cases.",
     "verify": "Hold rules to their own examples and to each other.",
+    "diff": "Tell what changes between two versions of a category, over a corpus.",
+    "coverage": "Tell which rules cover which item of laws and standards.",
     "mutate": "Break rules one by one, and list what no case notices.",
     "studio": "Try categories, run suites and compare versions on a page in the browser.",
 }

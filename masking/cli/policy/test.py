@@ -26,10 +26,10 @@ __all__ = ["command"]
 @click.option("--json", "as_json_too", is_flag=True, help="The same as --output json.")
 @click.option(
     "--cuts",
-    type=click.Choice(["all", "near"]),
+    type=click.Choice(["all", "near", "none"]),
     default="all",
     show_default=True,
-    help="Where streams are cut in two: at every place, or in and beside what is replaced.",
+    help="Where streams are cut in two: at every place, in and beside what is replaced; none: texts only.",
 )
 @click.option(
     "-j", "--workers", type=click.IntRange(min=0), default=0, help="Processes; 0: as many as are worth it.", metavar="N"
