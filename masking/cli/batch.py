@@ -14,6 +14,7 @@ from masking.batch.engine import Progress
 from masking.batch.identity import read_key
 from masking.batch.rows import MAPPINGS, Settings
 from masking.batch.source import FORMATS
+from masking.cli import batch_audit
 from masking.cli.options import category_options
 from masking.cli.table import print_table
 from masking.core.errors import MaskingError
@@ -40,6 +41,9 @@ class _Batch(click.Group):
 @click.group("batch", cls=_Batch)
 def command() -> None:
     """Mask files of conversation logs into a folder."""
+
+
+command.add_command(batch_audit.command)
 
 
 @click.command("batch")
