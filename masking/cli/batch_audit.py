@@ -129,9 +129,7 @@ def _show(made: Audit, places: int) -> None:
             ],
         )  # fmt: skip
         if made.left > len(listed):
-            click.echo(
-                f"... and {made.left - len(listed):,} more: list them with --places, or 1000 with --json"
-            )
+            click.echo(f"... and {made.left - len(listed):,} more: list them with --places, or 1000 with --json")
         click.echo()
     click.echo(f"{made.left:,} left in {made.rows:,} rows, {made.texts:,} texts; {len(made.files):,} files")
     for name in made.unread:
