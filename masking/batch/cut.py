@@ -15,10 +15,10 @@ from typing import BinaryIO, Protocol
 from masking.batch.source import Compression
 from masking.core.errors import ConfigurationError, MaskingError
 
-__all__ = ["Block", "DamagedError", "Prefix", "Reader", "lines"]
+__all__ = ["UTF_16", "Block", "DamagedError", "Prefix", "Reader", "lines"]
 
 _CHUNK = 1 << 18  # bytes
-_BOM = b"\xef\xbb\xbf"
+UTF_16 = "this is UTF-16; convert it to UTF-8 first, for instance with iconv"
 
 
 class DamagedError(MaskingError):

@@ -66,6 +66,8 @@ class Progress:
     resumed: int = 0
     """Bytes that earlier runs have done."""
     rows: int = 0
+    fresh_rows: int = 0
+    """Those of this run alone."""
     masked: int = 0
     quarantined: int = 0
     findings: Counter[str] = field(default_factory=Counter)
@@ -546,6 +548,7 @@ class _Run:
             }
         )
         self._count(new)
+        self.progress.fresh_rows += outcome.rows
 
     def _end(self, source: Source, task: _Task) -> None:
         assert self._output is not None

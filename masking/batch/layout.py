@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from masking.batch.cut import Block, DamagedError, Prefix, lines
+from masking.batch.cut import UTF_16, Block, DamagedError, Prefix, lines
 from masking.batch.elements import elements
 from masking.batch.records import Records
 from masking.batch.row import read
@@ -40,7 +40,7 @@ def layout_of(
     Raises DamagedError for UTF-16 and for column names that hold what the category masks.
     """
     if block.data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DamagedError("this is UTF-16; convert it to UTF-8 first, for instance with iconv")
+        raise DamagedError(UTF_16)
     if records is not None:
         if not all(map(is_clean, records.columns)):
             raise DamagedError(

@@ -27,7 +27,7 @@ from masking.batch.shape import recognised, shape_of
 from masking.core.errors import MaskingError, UnmaskableError
 from masking.core.path import dig
 
-__all__ = ["Group", "assembled", "groups", "layout_of", "mask_group"]
+__all__ = ["Group", "assembled", "first_rows", "groups", "layout_of", "mask_group"]
 
 _TOGETHER = 512  # rows
 _BUFFER = 1 << 20  # bytes of a column that are read at a time
@@ -188,3 +188,10 @@ def _options(meta: pq.FileMetaData) -> dict[str, Any]:
 
 def _codec(name: str) -> str:
     return "none" if name == "UNCOMPRESSED" else name.lower()
+
+
+def first_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a file as plain data, from its beginning. Raises DamagedError."""
+    with closing(_opened(path)) as file:
+        for batch in file.iter_batches(batch_size=_LOOK):
+            yield from batch.to_pylist()

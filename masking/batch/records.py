@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 
-from masking.batch.cut import Block, DamagedError, Prefix
+from masking.batch.cut import UTF_16, Block, DamagedError, Prefix
 
 __all__ = ["Records"]
 
@@ -67,6 +67,8 @@ class Records:
 
     def _begin(self, taken: _Taken) -> None:
         line = taken.peek()
+        if line.startswith(("\xff\xfe", "\xfe\xff")):
+            raise DamagedError(UTF_16)
         if not self.delimiter:
             self.delimiter = max(_DELIMITERS, key=line.count) if any(map(line.count, _DELIMITERS)) else ","
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,16 @@ import click
 import orjson
 
 from masking.batch import Job, Summary, run
-from masking.batch.engine import Progress
 from masking.batch.identity import read_key
 from masking.batch.rows import MAPPINGS, Settings
 from masking.batch.source import FORMATS
 from masking.cli import batch_audit
 from masking.cli.options import category_options
+from masking.cli.progress import Shown
 from masking.cli.table import print_table
 from masking.core.errors import MaskingError
 
 __all__ = ["command"]
-
-_EVERY = 10.0  # seconds between lines of progress where there is no terminal
 
 
 class _Batch(click.Group):
@@ -103,6 +100,11 @@ command.add_command(batch_audit.command)
     help="A longer row counts as one that cannot be masked.",
 )
 @click.option("-w", "--workers", type=click.IntRange(1), help="Processes; all cores without it.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; show what is found where in each file's first rows.")
+@click.option(
+    "--sample", type=click.IntRange(1), default=200, show_default=True, metavar="ROWS", help="How many, for --dry-run."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
 def mask(
     inputs: tuple[str, ...],
@@ -121,8 +123,11 @@ def mask(
     owner: str,
     max_row: int,
     workers: int | None,
+    sample: int,
     *,
     no_header: bool,
+    dry_run: bool,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Mask files of conversation logs into a folder. Inputs are files, folders and globs; none is changed.
@@ -136,6 +141,7 @@ def mask(
     Examples:
       masking batch logs/ --output masked/ --key-file secret.key
       masking batch chats.jsonl.gz -o masked/ --names off --on-error quarantine
+      masking batch logs/ -o masked/ --dry-run
       masking batch 'lake/**/*.jsonl' -o masked/ --text 'messages[*].content'
     """
     settings = Settings(
@@ -160,13 +166,17 @@ def mask(
         longest=max_row << 20,
         header=not no_header,
     )
-    _go(job, as_json=as_json)
+    if dry_run:
+        _dry(job, sample, as_json=as_json)
+    else:
+        _go(job, as_json=as_json, quiet=quiet)
 
 
-def _go(job: Job, *, as_json: bool) -> None:
+def _go(job: Job, *, as_json: bool, quiet: bool = False) -> None:
     """Run the job, say what came out, and exit."""
     try:
-        summary = run(job, _Lines())
+        with Shown(quiet=quiet) as shown:
+            summary = run(job, shown)
     except KeyboardInterrupt:
         click.echo("stopped; what is done is kept: the same command goes on from there", err=True)
         raise click.exceptions.Exit(2) from None
@@ -238,22 +248,47 @@ def restore(
     _go(job, as_json=as_json)
 
 
-class _Lines:
-    """Progress as lines, for logs."""
+def _dry(job: Job, rows: int, *, as_json: bool) -> None:
+    """Show what a run would find."""
+    from masking.batch.sample import sample
 
-    def __init__(self) -> None:
-        self._started = self._said = time.monotonic()
-
-    def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self._said >= _EVERY:
-            self._said = now
-            share = progress.read / progress.size if progress.size else 1
-            click.echo(
-                f"{progress.done}/{progress.files} files, {share:.0%}, {progress.rows:,} rows, "
-                f"{progress.findings.total():,} findings",
-                err=True,
+    damaged = False
+    for seen in sample(job, rows):
+        damaged = damaged or bool(seen.damage)
+        if as_json:
+            places = {
+                path: {"masked": place.masked, "texts": place.texts, "findings": place.findings}
+                for path, place in seen.places.items()
+            }
+            line = {
+                "file": seen.name,
+                "format": seen.format,
+                "shape": seen.shape,
+                "rows": seen.rows,
+                "bad": seen.bad,
+                "damage": seen.damage,
+                "places": places,
+            }
+            click.echo(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE), nl=False)
+            continue
+        bad = f", {seen.bad:,} of them cannot be read" if seen.bad else ""
+        shape = f", shape {seen.shape}" if seen.shape else ""
+        click.echo(f"{seen.name}: {seen.format}{shape}, first {seen.rows:,} rows{bad}")
+        if seen.damage:
+            click.echo(f"  {seen.damage}")
+        table = [
+            (
+                path,
+                "text" if place.masked else "opaque",
+                f"{place.texts:,}",
+                ", ".join(f"{entity} {count:,}" for entity, count in place.findings.most_common()),
             )
+            for path, place in seen.places.items()
+        ]
+        if table:
+            print_table(("path", "is", "values", "found"), table)
+    if damaged:
+        raise click.exceptions.Exit(1)
 
 
 def _plain(summary: Summary) -> dict[str, Any]:
