@@ -182,6 +182,9 @@ _DOMAINS = {
     "github.com",
 }
 _DOMAINS |= {"creativecommons.org", "htmx.org"}
+# The APIs that the gateway stands in front of.
+_DOMAINS |= {"api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com"}
+_DOMAINS |= {"dashscope.aliyuncs.com", "dms-enterprise.aliyuncs.com", "rdsai.aliyuncs.com"}
 
 
 @pytest.mark.parametrize("path", pages([path for path in ALL if path.exists()]))

@@ -131,7 +131,9 @@ class Upstream(_Part):
     access_key: AccessKeyPair | None = Field(
         default=None, description="for dms and rdsai: requests are signed anew with it"
     )
-    model: str = Field(default="", description="the model to ask for, whatever the client names")
+    model: str = Field(
+        default="", description="for translated requests: the model to ask for, whatever the client names"
+    )
     connect: Seconds = Field(default=10.0, description="seconds until a connection stands")
     silence: Seconds = Field(default=300.0, description="seconds between two reads")
     certificate: Path | None = Field(
