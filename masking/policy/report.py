@@ -15,7 +15,7 @@ import orjson
 
 from masking.policy.result import CaseResult, LabelledResult, Report, Violation
 
-__all__ = ["as_json", "as_junit", "as_sarif", "as_text", "marked", "told"]
+__all__ = ["as_json", "as_junit", "as_sarif", "as_text", "marked", "place_of", "told"]
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LIMIT = 3  # violations of one case that are told in full
@@ -28,10 +28,10 @@ def as_text(report: Report, *, verbose: bool = False) -> Iterator[str]:
             if one.status == "failed":
                 yield from told(one)
             elif one.status == "closed":
-                yield f"{_place(one)}: {one.name}: a known gap that is none any more: leave `known_gap` out"
+                yield f"{place_of(one)}: {one.name}: a known gap that is none any more: leave `known_gap` out"
             elif verbose and one.status == "gap":
                 assert isinstance(one, CaseResult)
-                yield f"{_place(one)}: {one.name}: known gap: {one.case.known_gap}"
+                yield f"{place_of(one)}: {one.name}: known gap: {one.case.known_gap}"
     if verbose:
         for policy in report.policies:
             yield f"{policy.name} {policy.version}, {policy.rules} rules, names {policy.names}, {policy.digest[:16]}"
@@ -41,7 +41,7 @@ def as_text(report: Report, *, verbose: bool = False) -> Iterator[str]:
 
 def told(one: CaseResult | LabelledResult) -> Iterator[str]:
     """The lines that tell how a case does not hold, its place first."""
-    yield f"{_place(one)}: {one.name}: failed"
+    yield f"{place_of(one)}: {one.name}: failed"
     shown: set[tuple[str, int, int]] = set()
     for violation in one.violations[:_LIMIT]:
         yield f"  {violation}"
@@ -75,7 +75,8 @@ def _line(one: CaseResult | LabelledResult) -> int:
     return one.case.line if isinstance(one, CaseResult) else one.labelled.line
 
 
-def _place(one: CaseResult | LabelledResult) -> str:
+def place_of(one: CaseResult | LabelledResult) -> str:
+    """The file and line of a case, as editors jump to it."""
     return f"{_file(one)}:{_line(one)}"
 
 

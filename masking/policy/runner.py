@@ -22,7 +22,7 @@ __all__ = ["Progress", "policy_for", "run_suites"]
 Progress = Callable[[int], None]
 """Told how many more cases are done."""
 
-_FEW = 600  # cases: a second process costs more than it brings
+_FEW = 200  # cases: a second process costs more than it brings
 _MOST = 64  # cases at a time
 _Key = tuple[tuple[str, ...], Literal["on", "off"]]
 
