@@ -15,8 +15,9 @@ from masking.core.errors import ConfigurationError, ModelError, RuleError
 from masking.core.finding import Finding
 from masking.core.placeholder import Grammar
 from masking.core.redact import Plan
-from masking.core.rule import Category, ModelSource, PresidioSource, Rule, SpacySource
+from masking.core.rule import Category, ModelSource, PatternSource, PresidioSource, Rule, SpacySource
 from masking.core.scan import Detect, Scanner
+from masking.core.sentences import Find
 from masking.core.session import LITERAL, Masked, Operator, Session
 from masking.files import read_category, read_descriptors
 
@@ -75,6 +76,7 @@ class Masker:
         # With names off as well: a session that was masked with them can still be restored.
         self._grammar = Grammar((*whole.entities, LITERAL))
         self._plan: Plan | None = None
+        self._reader: Scanner | None = None
         given = [providers] if isinstance(providers, (str, Path)) else list(providers)
         self._descriptors = read_descriptors(*given) if given else None
         self._surrogates = frozenset(rule.id for rule in self.category.rules if rule.request.name == "surrogate")
@@ -204,6 +206,7 @@ class Masker:
             self._grammar,
             self._operators,
             self._answers,
+            names=self._sentences,
             answers=self._policy,
             surrogates=self._surrogates,
             key=key or self._key,
@@ -215,6 +218,17 @@ class Masker:
         if self._plan is None:
             self._plan = Plan(self.category)
         return self._plan
+
+    def _sentences(self) -> Find | None:
+        """What finds names in the sentences of an answer; None where no rule of the category does."""
+        if self._reader is None:
+            rules = tuple(
+                rule
+                for rule in self.category.rules
+                if rule.answer == "redact" and not isinstance(rule.source, PatternSource)
+            )
+            self._reader = Scanner(replace(self.category, rules=rules), detector, _presidio)
+        return self._reader.scan if self._reader.category.rules else None
 
     @overload
     def wrap(self, function: F, /, *, session: Session | None = None, opaque: Iterable[str] = ()) -> F: ...

@@ -26,9 +26,9 @@ from masking.core.context import Context
 from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
 from masking.core.finding import Finding, resolve
 from masking.core.pattern import Accept, Gate, Pattern, PatternSyntaxError
-from masking.core.rule import Category, PatternSource, Rule
+from masking.core.rule import Category, PatternSource, Rule, TermSource
 from masking.core.streamview import StreamView
-from masking.core.terms import normal
+from masking.core.terms import Terms, as_pattern, normal
 
 __all__ = ["Edit", "Plan", "Redactor", "mark"]
 
@@ -170,7 +170,8 @@ class Plan:
 
 def _looks(rule: Rule, order: int) -> Iterator[_Look]:
     """The patterns of a rule that looks at answers."""
-    source, context = rule.source, rule.context
+    context = rule.context
+    source = _of_terms(rule.source.terms) if isinstance(rule.source, TermSource) else rule.source
     if rule.answer != "redact" or not isinstance(source, PatternSource):
         return
     if context is not None and context.side == "after":
@@ -188,6 +189,14 @@ def _looks(rule: Rule, order: int) -> Iterator[_Look]:
         said = "(?P<value>" in pattern.source or not pattern.source.isascii()
         needs = max(near, min(pattern.trigger.most, _LONGEST_CONTEXT) if said else 0) + _SLACK
         yield _Look(pattern, rule, order, accept, source.proves, context, needs, _End())
+
+
+def _of_terms(terms: Terms) -> PatternSource | None:
+    """The terms as a pattern, without those of Han characters only, which an answer does not wait for."""
+    written = as_pattern(word for word in terms.words if any(map(identifies, word)))
+    if not written:
+        return None
+    return PatternSource((Pattern(written, terms.before, terms.after, ignore_case=terms.ignore_case),))
 
 
 def _bounded(pattern: Pattern, limits: Sequence[int]) -> Pattern:

@@ -24,6 +24,7 @@ from masking.core.redact import Plan, mark
 from masking.core.repeat import Values
 from masking.core.rule import OperatorSpec
 from masking.core.scan import Scanner
+from masking.core.sentences import Find, SentenceStream
 from masking.core.stream import RedactingStream, Stream, StreamedText, astreamed, streamed
 
 __all__ = ["LITERAL", "Masked", "Operator", "Operators", "Session"]
@@ -67,17 +68,20 @@ class Session:
         operators: Mapping[str, Operator],
         plan: Callable[[], Plan] | None = None,
         *,
+        names: Callable[[], Find | None] | None = None,
         answers: Answers = Answers(),  # noqa: B008 - frozen
         surrogates: Collection[str] = (),
         key: bytes | None = None,
         seen: Callable[[str, Sequence[Finding]], None] | None = None,
     ) -> None:
-        """`plan` gives the rules that look at answers; without it answers are restored only. `surrogates` are the rules
+        """`plan` gives the rules that look at answers; without it answers are restored only. `names` gives what
+        looks at their sentences, where `answers` ask for that. `surrogates` are the rules
         whose values get fakes. With `key` (16 bytes or more), placeholders and fakes are determined by it and the
         value, the same in every session. `seen` is told each text and what the category finds in it by itself."""
         self._seen = seen
         self._scanner = scanner
         self._plan = plan
+        self._names = names
         self._answers = answers
         self._surrogates = surrogates
         self._key = key
@@ -192,11 +196,15 @@ class Session:
         answers = self._answers
         links = Links(answers.hosts)
         plan = self._plan() if self._plan is not None and answers.redact else None
+        own: Collection[str] = self._placeholders if answers.own == "keep" else ()
         if plan is None or not plan.looks:
             stream = Stream(self._grammar, self._values, self._counts, links)
         else:
-            own: Collection[str] = self._placeholders if answers.own == "keep" else ()
             stream = RedactingStream(self._grammar, self._values, self._counts, plan, own, links)
+        if answers.names == "sentence" and answers.redact and self._names is not None:
+            find = self._names()
+            if find is not None:
+                stream = SentenceStream(find, stream, self._grammar, plan, own)
         if self._surrogates or answers.own == "redact":
             return LiteralStream(self._strings, stream)
         return stream

@@ -19,12 +19,47 @@ try:
 except ImportError:  # no wheel for this platform, or the extra `fast` was not asked for
     ahocorasick_rs = None
 
-__all__ = ["Terms", "normal"]
+__all__ = ["Terms", "as_pattern", "normal"]
+
+_MOST_LETTERS = 20_000  # of all terms together
+_LONGEST = 200  # characters of a term
+_SPECIAL = re.compile(r"([^0-9A-Za-z\s\u0080-\U0010ffff])")
 
 
 def normal(term: str) -> str:
     """A term as it is compared: the normalised view, without blanks around it, in lower case."""
     return folded(View(term).text.strip())
+
+
+def as_pattern(words: Iterable[str]) -> str:
+    """A pattern that matches the longest of some terms; "" where they are too many or too long for one.
+
+    What begins alike is written once, so that an automaton of it has one position for a character.
+    """
+    tree: dict[str, Any] = {}
+    letters = 0
+    for word in words:
+        letters += len(word)
+        if letters > _MOST_LETTERS or len(word) > _LONGEST:
+            return ""
+        at = tree
+        for character in word:
+            at = at.setdefault(character, {})
+        at[""] = {}
+    return _written(tree) if tree else ""
+
+
+def _written(tree: dict[str, Any]) -> str:
+    begun = ""
+    while (
+        len(tree) == 1 and "" not in tree
+    ):  # one way on: no group, so that groups do not nest as deep as terms are long
+        ((character, tree),) = tree.items()
+        begun += _SPECIAL.sub(r"\\\1", character)
+    ways = [_SPECIAL.sub(r"\\\1", one) + _written(below) for one, below in tree.items() if one]
+    if not ways:
+        return begun
+    return f"{begun}(?:{'|'.join(ways)}){'?' if '' in tree else ''}"
 
 
 class Terms:
