@@ -1,8 +1,10 @@
 """Arrow record batches as plain rows, and rows back as batches of the same schema.
 
-`rows_of` and `with_rows` are the two ways; what is done with the rows in between is the caller's. Nested columns keep
-their types: structs, lists (also large, fixed-size and views), maps, dictionaries, string views. What holds no text
-(times, booleans) is not in the rows, and whatever did not change leaves as the same array, without a copy.
+`rows_of` and `with_rows` are the two ways; `mask_batch` is what masks in between, here and for Parquet and Spark.
+Nested columns keep their types: structs, lists (also large, fixed-size and views), maps, dictionaries, string views.
+What holds no text (times, booleans) is not in the rows, and whatever did not change leaves as the same array, without a
+copy. A slice is copied all the same: its buffers hold what stands beside it, and Arrow's streaming format writes up to
+63 bytes of that as padding.
 
 Format: https://arrow.apache.org/docs/format/Columnar.html
 """
@@ -14,15 +16,15 @@ from itertools import chain
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as kinds
 
-from masking.batch.texts import Texts, masked_at
-from masking.core.document import Document
-from masking.core.errors import UnmaskableError
-from masking.core.path import Path, parse, spell
+from masking.batch.rows import Bad, Layout, Outcome, Rows, Settings
+from masking.core.errors import ConfigurationError, UnmaskableError
+from masking.core.path import Path, dig, spell
 from masking.masker import Masker
 
-__all__ = ["map_batches", "rows_of", "with_rows"]
+__all__ = ["map_batches", "mask_batch", "rows_of", "with_rows"]
 
 Frame = TypeVar("Frame", pa.RecordBatch, pa.Table)
 Row = dict[str, Any]
@@ -41,28 +43,77 @@ def map_batches(
     """The batch or table with its texts masked: as many rows, the same schema, metadata included.
 
     Every string is text, unless `opaque` names its path (`model`, `messages[*].role`); with `text`, only what these
-    paths name. A row is a conversation of its own: a name that one of its texts tells is found in the next. `entries`
+    paths name. A row is a conversation of its own: what one of its texts tells is found in all of them. `entries`
     takes up the table of all rows, placeholder to value, of a masker with a key.
 
-    Raises UnmaskableError, naming the column, for what cannot be made safe: a column of numbers in which one would be
-    masked, a map's key that would be, bytes that are no UTF-8. ConfigurationError for `entries` without a key, and
-    ValueError for what is no path.
+    Raises UnmaskableError, naming the column or row, for what cannot be made safe: a column of numbers in which one
+    would be masked, a map's key that would be, bytes that are no UTF-8. ConfigurationError for `entries` without a key,
+    and ValueError for what is no path.
     """
-    only = tuple(map(parse, text))
-    hidden = tuple(map(parse, opaque))
-    if isinstance(batch, pa.Table):
-        made = [map_batches(masker, one, text=text, opaque=opaque, entries=entries) for one in batch.to_batches()]
-        return pa.Table.from_batches(made, schema=batch.schema)
-    document = Document(hidden)
-    rows = rows_of(batch, hidden, [path[0] for path in only] if only else None)
+    if entries is not None and not masker.is_keyed:
+        raise ConfigurationError("entries are taken up only with a key: without one <PERSON_1> is many people")
+    settings = Settings((), text=tuple(text), opaque=tuple(opaque), vault="" if entries is None else "entries")
+    rows = Rows(settings, masker)
+    given = batch.to_batches() if isinstance(batch, pa.Table) else [batch]
+    made = []
+    for one in given:
+        outcome = Outcome()
+        made.append(mask_batch(rows, one, Layout("parquet"), outcome))
+        for bad in outcome.bad:
+            raise UnmaskableError(bad.why, where=f"row {bad.row}")
+        for kept in outcome.kept.values():
+            if entries is not None:
+                entries.update(kept)
+    return pa.Table.from_batches(made, schema=batch.schema) if isinstance(batch, pa.Table) else made[0]
 
-    def walk(row: Row, mask: Any) -> bool:
-        if not only:
-            return document.mask(row, mask)[1]
-        return sum(masked_at(row, path, mask) for path in only) > 0
 
-    changed = Texts(masker, entries=entries).mask_rows(rows, walk)
-    return with_rows(batch, rows, hidden) if changed or any(map(_may_hold_more, batch.schema.types)) else batch
+def mask_batch(rows: Rows, batch: pa.RecordBatch, layout: Layout, outcome: Outcome) -> pa.RecordBatch:
+    """The batch masked by `rows`; rows that cannot be are left out and told of in `outcome`, with their numbers.
+
+    Raises UnmaskableError for a column that cannot be masked.
+    """
+    walks = rows.walks_of(layout)
+    batch = _own(batch, walks.opaque)
+    docs = rows_of(batch, walks.opaque, walks.columns)
+    place = walks.conversation
+    conversations: list[Any] = [None] * len(docs)
+    if place and place[0] in batch.schema.names:
+        found = batch.column(place[0]).to_pylist()
+        conversations = [dig(one, place[1:]) if len(place) > 1 else one for one in found]
+    opened: list[tuple[int, list[str], str | None]] = []
+    left_out: set[int] = set()
+    changed = False
+
+    def bad(number: int, error: Exception) -> None:
+        why = error.what if isinstance(error, UnmaskableError) else f"internal error ({type(error).__name__})"
+        outcome.bad.append(Bad(outcome.rows + number, 0, 0, why))
+        left_out.add(number)
+
+    for number, doc in enumerate(docs):
+        try:
+            texts = walks.texts(doc)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the row does not leave, and no value is told
+            bad(number, error)
+        else:
+            conversation = conversations[number]
+            opened.append((number, texts, None if conversation is None else str(conversation)))
+    given = [(texts, conversation) for _, texts, conversation in opened]
+    for (number, old, _), new in zip(opened, rows.texts(given, outcome), strict=True):
+        if new is not None:
+            try:
+                walks.put(docs[number], old, new)
+                outcome.masked += 1
+                changed = True
+            except Exception as error:  # noqa: BLE001
+                bad(number, error)
+    outcome.rows += batch.num_rows
+    if left_out:
+        staying = [number for number in range(batch.num_rows) if number not in left_out]
+        columns = [_picked(column, staying) for column in batch.columns]
+        batch, docs = pa.RecordBatch.from_arrays(columns, schema=batch.schema), [docs[number] for number in staying]
+    if not changed and not any(map(_may_hold_more, batch.schema.types)):
+        return batch
+    return with_rows(batch, docs, walks.opaque)
 
 
 def rows_of(
@@ -97,6 +148,35 @@ def with_rows(batch: pa.RecordBatch, rows: Sequence[Row], opaque: Iterable[Path]
         for name, array in zip(batch.schema.names, batch.columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _own(batch: pa.RecordBatch, opaque: Iterable[Path]) -> pa.RecordBatch:
+    """The batch with columns whose buffers hold nothing but what its rows show, views and dictionaries excepted."""
+    hidden = frozenset(opaque)
+    columns = [
+        pa.concat_arrays([array]) if (name,) not in hidden and _is_part(array) else array
+        for name, array in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    if all(new is old for new, old in zip(columns, batch.columns, strict=True)):
+        return batch
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _is_part(array: pa.Array) -> bool:
+    """Whether an array's buffers hold more than it shows, as those of a slice do, and what a null still covers."""
+    kind = array.type
+    if array.offset:
+        return True
+    if isinstance(kind, pa.BaseExtensionType):
+        return _is_part(array.storage)
+    if kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_binary(kind) or kinds.is_large_binary(kind):
+        data = array.buffers()[2]
+        return bool(data is not None and data.size != (pc.sum(pc.binary_length(array)).as_py() or 0))
+    if kinds.is_struct(kind):
+        return any(_is_part(array.field(number)) for number in range(kind.num_fields))
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_map(kind):
+        return len(array.values) != sum(size or 0 for size in _sizes(array)) or _is_part(array.values)
+    return False
 
 
 def _may_hold_more(kind: pa.DataType) -> bool:
@@ -337,7 +417,16 @@ def _without_unseen(array: pa.Array, values: list[Any]) -> pa.Array:
     sizes = _sizes(array)
     if all(value is not None or not size for value, size in zip(values, sizes, strict=True)):
         return array
-    return array.take(pa.array([None if value is None else at for at, value in enumerate(values)], type=pa.int64()))
+    return _picked(array, [None if value is None else at for at, value in enumerate(values)])
+
+
+def _picked(array: pa.Array, places: Sequence[int | None]) -> pa.Array:
+    """The items at some places; None is a null."""
+    try:
+        return array.take(pa.array(places, type=pa.int64()))
+    except pa.ArrowNotImplementedError:  # string views
+        nothing = pa.nulls(1, type=array.type)
+        return pa.concat_arrays([array.slice(0, 0), *(nothing if at is None else array.slice(at, 1) for at in places)])
 
 
 def _list_of(kind: pa.DataType, items: pa.Array, sizes: Sequence[int | None]) -> pa.Array:
@@ -369,7 +458,7 @@ def _fixed_list_of(kind: pa.FixedSizeListType, items: pa.Array, sizes: Sequence[
         at += [None] * kind.list_size if size is None else range(following, following + size)
         following += size or 0
     mask = pa.array([size is None for size in sizes])
-    return pa.FixedSizeListArray.from_arrays(items.take(pa.array(at, type=pa.int64())), type=kind, mask=mask)
+    return pa.FixedSizeListArray.from_arrays(_picked(items, at), type=kind, mask=mask)
 
 
 def _written_map(array: pa.MapArray, values: list[Any], path: Path, hidden: frozenset[Path]) -> pa.Array:

@@ -20,12 +20,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from masking.batch.arrow import rows_of, with_rows
+from masking.batch.arrow import mask_batch
 from masking.batch.cut import DamagedError
-from masking.batch.rows import Bad, Layout, Outcome, Rows
+from masking.batch.rows import Layout, Outcome, Rows
 from masking.batch.shape import recognised, shape_of
 from masking.core.errors import MaskingError, UnmaskableError
-from masking.core.path import dig
 
 __all__ = ["Group", "assembled", "first_rows", "groups", "layout_of", "mask_group"]
 
@@ -105,48 +104,8 @@ def mask_group(rows: Rows, group: Group, layout: Layout) -> Outcome:
 
 
 def _masked(rows: Rows, batch: pa.RecordBatch, layout: Layout, outcome: Outcome) -> pa.RecordBatch:
-    walks = rows.walks_of(layout)
     try:
-        docs = rows_of(batch, walks.opaque, walks.columns)
-    except UnmaskableError as error:
-        raise MaskingError(f"{error}: call the column --opaque, or mend it") from None
-    place = walks.conversation
-    conversations: list[Any] = [None] * len(docs)
-    if place and place[0] in batch.schema.names:
-        found = batch.column(place[0]).to_pylist()
-        conversations = [dig(one, place[1:]) if len(place) > 1 else one for one in found]
-    opened: list[tuple[int, list[str], str | None]] = []
-    left_out: set[int] = set()
-
-    def bad(number: int, error: Exception) -> None:
-        why = error.what if isinstance(error, UnmaskableError) else f"internal error ({type(error).__name__})"
-        outcome.bad.append(Bad(outcome.rows + number, 0, 0, why))
-        left_out.add(number)
-
-    for number, doc in enumerate(docs):
-        try:
-            texts = walks.texts(doc)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the row does not leave, and no value is told
-            bad(number, error)
-        else:
-            conversation = conversations[number]
-            opened.append((number, texts, None if conversation is None else str(conversation)))
-    given = [(texts, conversation) for _, texts, conversation in opened]
-    for (number, old, _), new in zip(opened, rows.texts(given, outcome), strict=True):
-        if new is not None:
-            try:
-                walks.put(docs[number], old, new)
-                outcome.masked += 1
-            except Exception as error:  # noqa: BLE001
-                bad(number, error)
-    if left_out:
-        staying = [number for number in range(batch.num_rows) if number not in left_out]
-        batch_out, docs = batch.take(pa.array(staying, pa.int64())), [docs[number] for number in staying]
-    else:
-        batch_out = batch
-    outcome.rows += batch.num_rows
-    try:
-        return with_rows(batch_out, docs, walks.opaque)
+        return mask_batch(rows, batch, layout, outcome)
     except UnmaskableError as error:
         raise MaskingError(f"{error}: call the column --opaque, or turn it into text first") from None
 

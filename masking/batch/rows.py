@@ -106,9 +106,10 @@ def owner_of(settings: Settings, conversation: str | None) -> str:
 class Rows:
     """One masker at work; it holds no value longer than the block that holds it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, masker: Masker | None = None) -> None:
+        """`masker` in place of the one that the settings describe."""
         self._settings = settings
-        self._masker = settings.masker()
+        self._masker = masker or settings.masker()
         self._quiet = self._masker.session()
         self._plain: set[str] = set()
         self._walks: dict[tuple[str, tuple[str, ...]], Walks] = {}
