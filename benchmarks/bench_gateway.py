@@ -380,7 +380,7 @@ class Marked:
         self.value = f"13{number:09}"
         self.mark = f"stream-{number:05}x"
         self.data = bytearray()
-        self.first = 0.0
+        self.foreign = 0
 
     def see(self, data: bytes) -> None:
         self.data += data
@@ -388,11 +388,15 @@ class Marked:
     def wrong(self, end: str, events: int) -> str:
         if end:
             return end
-        texts, last = [], b""
-        for part in bytes(self.data).split(b"\n\n"):
-            if part.startswith(b"data: {"):
-                texts += [choice["delta"].get("content", "") for choice in json.loads(part[6:])["choices"]]
-            last = part or last
+        parts = [part for part in bytes(self.data).split(b"\n\n") if part]
+        texts = [
+            choice["delta"].get("content", "")
+            for part in parts
+            if part.startswith(b"data: {")
+            for choice in json.loads(part[6:])["choices"]
+        ]
+        self.foreign = sum(one != self.value.encode() for one in VALUE.findall("".join(texts).encode()))
+        last = parts[-1] if parts else b""
         if last != b"data: [DONE]":
             return "no end"
         wanted = "".join({1: f" {self.value}", 2: " "}.get(n % 4, f" {self.mark}.{n}") for n in range(events))
@@ -404,7 +408,7 @@ class Marked:
 async def soak(gateway: tuple[int, int], upstream: int, streams: int, seconds: float, every: float) -> dict[str, Any]:
     """Many streams at once, for that long; each is checked as a whole."""
     pid, port = gateway
-    events = max(4, int(seconds * 1000 / every))
+    events = max(4, int(seconds * 1000 / every) // 4 * 4)
     marked = [Marked(number) for number in range(streams)]
     before = memory(pid)
     used = cpu(pid)
@@ -425,7 +429,7 @@ async def soak(gateway: tuple[int, int], upstream: int, streams: int, seconds: f
         fault = this.wrong(end if isinstance(end, str) else type(end).__name__, events)
         if fault:
             wrong[fault] = wrong.get(fault, 0) + 1
-    foreign = sum(one != this.value.encode() for this in marked for one in VALUE.findall(this.data))
+    foreign = sum(this.foreign for this in marked)
     leaked = bytearray()
     await stream(upstream, b"leaked?", leaked.extend)
     return {

@@ -15,6 +15,8 @@ one.
 
 from __future__ import annotations
 
+import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,7 +37,8 @@ __all__ = ["Conversation", "Counting", "Naming", "Unmasked", "naming"]
 
 _HEADER: Final = "x-masking-session"
 _LONGEST = 512  # characters of a conversation's name
-_ATTEMPTS = 8
+_ATTEMPTS = 32
+_PAUSE = 0.004  # seconds, times the attempts that there were
 _FIRST = 256 * 1024  # bytes of a reply in which the conversation's name is looked for
 
 
@@ -106,11 +109,12 @@ class Conversation:
     def masked(self, new_session: Callable[[], Session], mask: Callable[[Session], Any]) -> Any:
         """What `mask` makes with the conversation's session. It is called anew when another turn of the conversation
         saved its session in between, so that both have the same placeholders. Raises VaultError."""
-        for _ in range(_ATTEMPTS - 1):
+        for attempt in range(_ATTEMPTS - 1):
             try:
                 return self._masked(new_session, mask)
             except ConflictError:
-                continue
+                if attempt > 1:  # a crowd on one conversation: by chance, not all at once again
+                    time.sleep(random.random() * _PAUSE * attempt)  # noqa: S311 - no secret
         return self._masked(new_session, mask)
 
     def _masked(self, new_session: Callable[[], Session], mask: Callable[[Session], Any]) -> Any:

@@ -9,13 +9,14 @@ from typing import Any, Literal
 
 import orjson
 
+from masking.core.errors import UnmaskableError
 from masking.core.turn import Turn
 from masking.gateway.chat import text
 from masking.gateway.conversation import Conversation, Counting
 from masking.gateway.family import Family
 from masking.gateway.incoming import Incoming
 from masking.gateway.refusal import Refused, event, failed, spell
-from masking.gateway.spelling import ascii_events, ascii_json, ended, split
+from masking.gateway.spelling import ascii_events, ascii_json, ended, split, whole
 from masking.gateway.upstream import Reply, UpstreamBroke
 
 __all__ = ["Relay", "Send"]
@@ -64,14 +65,17 @@ class Relay:
         if reply.status >= 400 and self._family.ascii_only and not (is_json and media):
             raise Refused(reply.status, "UpstreamError", "the upstream refused this, in words that are no JSON")
         turn.open(reply.status, reply.content_type)
-        if is_json:
-            await self._whole(reply, turn, conversation)
-            return
-        self.streams = media in _EVENTS
-        if self.started and not self.streams:
+        self.streams = media in _EVENTS and not is_json
+        if self.started and not (self.streams or is_json):
             raise Refused(502, "UpstreamError", "the upstream answered with something else than was asked for")
-        await self._start(reply)
-        await self._stream(reply, turn, conversation, is_sse=media == _SSE)
+        try:
+            if is_json:
+                await self._whole(reply, turn, conversation)
+            else:
+                await self._start(reply)
+                await self._stream(reply, turn, conversation, is_sse=media == _SSE)
+        except UnmaskableError as error:  # the upstream's fault and not the client's: too long, or not to be read
+            raise Refused(502, "reply_unreadable", str(error)) from None
 
     async def heartbeat(self) -> None:
         """Something that says nothing, where it has been silent."""
@@ -174,7 +178,7 @@ class Relay:
                     await self._say(said)
         except UpstreamBroke:
             # What was held back is said first, so that no text is lost on our account.
-            said = turn.close()
+            said = whole(turn.close()) if is_sse else turn.close()
             if said:
                 await self._say(said)
             raise

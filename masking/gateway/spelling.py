@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ascii_events", "ascii_json", "ended", "split"]
+__all__ = ["ascii_events", "ascii_json", "ended", "split", "whole"]
 
 _DATA_LINE = re.compile(rb"^data:.*$", re.MULTILINE)
+_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
@@ -34,9 +35,14 @@ def split(events: bytes) -> list[bytes]:
 
 def ended(last: bytes) -> bytes:
     """The line ends that the last event lacks: without a blank line after it, readers drop it."""
-    if not last or last.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")):
+    if not last or last.endswith(_ENDS):
         return b""
     return b"\n" if last.endswith(b"\n") else b"\n\n"
+
+
+def whole(events: bytes) -> bytes:
+    """The events that have come to their end: half an event before an error would spoil the error, too."""
+    return events[: max((events.rfind(end) + len(end) for end in _ENDS if end in events), default=0)]
 
 
 def _escaped(line: re.Match[bytes]) -> bytes:
