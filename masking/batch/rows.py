@@ -302,15 +302,10 @@ class _Replace:
 
 
 def _told_everywhere(session: Session, texts: Sequence[str], found: Sequence[list[Finding]]) -> list[Masked]:
-    masked: list[Masked] = []
-    last = 0  # the last text in which something was found
-    for place, (text, findings) in enumerate(zip(texts, found, strict=True)):
-        masked.append(session.masked(text, findings))
-        if masked[-1].findings:
-            last = place
-    for place in range(last):
-        masked[place] = session.masked(texts[place], found[place])
-    return masked
+    """The texts masked, after all of them have told what they hold."""
+    for text, findings in zip(texts, found, strict=True):
+        session.expect(text, findings)
+    return [session.masked(text, findings) for text, findings in zip(texts, found, strict=True)]
 
 
 def split(block: Block, layout: Layout) -> tuple[list[bytes], list[_Place]]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final, Literal
 
 __all__ = ["ENTITY", "LONGEST", "Escape", "Grammar", "State", "canonical", "escape_of"]
@@ -31,6 +32,7 @@ LONGEST: Final = 24
 """Longest entity name in characters; bounds how much of a stream can wait."""
 
 _DIGITS: Final = 18  # as many as keyed placeholders have
+_TAIL: Final = 3  # letters of an entity that a quick look before a number sees
 _BLANKS: Final = ("", " ", "  ")
 
 # Characters that count as another one inside brackets: full-width forms, and the brackets that models like.
@@ -153,6 +155,25 @@ class _Builder:
         return frozenset(seen)
 
 
+def _before_a_number(entities: Iterable[str]) -> str:
+    """A pattern for a number's first digit behind the last letters of some entity and what may stand between them."""
+    tails: dict[int, set[str]] = {}
+    for entity in entities:
+        tail = entity.lower().rpartition("_")[2][-_TAIL:]
+        tails.setdefault(len(tail), set()).add("".join(map(_as_folded, tail)))
+    joints = ["".join(map(_as_folded, joint)) for joint in (*_INNER, "")]
+    # A group for each length and joint: what a lookbehind looks at has one length.
+    behind = [f"(?<=(?:{'|'.join(sorted(same))}){joint}.)" for same in tails.values() for joint in joints]
+    return f"[1-9１-９](?:{'|'.join(behind)})"
+
+
+@cache
+def _as_folded(character: str) -> str:
+    """A class of all characters that count as this one."""
+    alike = [other for other, one in _FOLD.items() if one == character]
+    return f"[{''.join(map(re.escape, sorted({character, *alike})))}]"
+
+
 class Grammar:
     """The forms of the placeholders of some entities.
 
@@ -169,12 +190,7 @@ class Grammar:
         self.anywhere = re.compile(self._start_pattern(alone=False))
         self.quiet: dict[str, str] = {}
         self.loud: dict[str, str] = {}
-        # The last letter of some entity, what may stand between it and the number, and the number's first digit.
-        lasts = "".join(
-            sorted({entity[-1] + entity[-1].lower() + chr(ord(entity[-1]) + 0xFEE0) for entity in entities})
-        )
-        lasts += "".join(sorted({chr(ord(entity[-1].lower()) + 0xFEE0) for entity in entities}))
-        self._possible = re.compile(f"[1-9１-９](?<=[{lasts}].)|[1-9１-９](?<=[ _＿　\u00a0\\-－;％%FfＦｆ].)")
+        self._possible = re.compile(_before_a_number(self.entities))
 
     def _automaton(self) -> tuple[_Builder, State, State]:
         """The automaton, where bracketed forms begin in it, and bare ones: made when the first text may hold a form."""

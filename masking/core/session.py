@@ -124,6 +124,14 @@ class Session:
         """
         return self.masked(text).text
 
+    def expect(self, text: str, scanned: Sequence[Finding]) -> None:
+        """Look for the values of a text from now on, though it is not masked yet: what a later turn of a conversation
+        that is all here already tells. `scanned` is what the session's own category finds in it.
+        """
+        if scanned:
+            with self._lock:
+                self._found.add(text, scanned)
+
     def masked(self, text: str, scanned: Sequence[Finding] | None = None) -> Masked:
         """As `mask`, with the findings: offsets in characters of `text`. Raises as `mask`.
 
