@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import get_args
 
 import orjson
 import pytest
@@ -311,3 +313,19 @@ def test_no_repr_shows_what_a_suite_says() -> None:
 
     assert report.exit_code == 1
     assert "2138001380001" not in repr(report)
+
+
+def test_the_reference_names_every_key_variant_lane_lint_and_mutation() -> None:
+    from masking.policy import coverage, exception, lint, mutation, result
+    from masking.policy import suite as suites
+
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "suites.md").read_text("utf-8")
+    named = set(re.findall(r"`([\w.]+)`", page))
+    keys = {
+        *suites._SUITE_KEYS, *suites._CASE_KEYS, *suites._CLAIM_KEYS, *suites._LABELLED_KEYS, *suites.VARIANTS,
+        *suites._ROLES, *coverage._KEYS, *coverage._ITEM_KEYS, *exception._KEYS, *mutation.MUTATIONS,
+        *(kind for kind in lint.KINDS if kind != "stale"), *(lane for lane in get_args(result.Lane) if lane != "labelled"),
+    }  # fmt: skip
+
+    inside = {"value", "span", "entity", "id", "items"}  # shown within longer code
+    assert keys - named - inside == set()

@@ -6,7 +6,7 @@ SARIF go to other systems, and hold files, lines and offsets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -43,15 +43,26 @@ def told(one: CaseResult | LabelledResult) -> Iterator[str]:
     """The lines that tell how a case does not hold, its place first."""
     yield f"{place_of(one)}: {one.name}: failed"
     shown: set[tuple[str, int, int]] = set()
-    for violation in one.violations[:_LIMIT]:
+    violations = _distinct(one.violations)
+    for violation in violations[:_LIMIT]:
         yield f"  {violation}"
         place = (violation.text, violation.start, violation.end)
         if violation.end and place not in shown:
             shown.add(place)
             before, value, behind = marked(violation)
             yield f"    {before}⟦{value}⟧{behind}"
-    if len(one.violations) > _LIMIT:
-        yield f"  and {len(one.violations) - _LIMIT} more; --output json has them all"
+    if len(violations) > _LIMIT:
+        yield f"  and {len(violations) - _LIMIT} more; --output json has them all"
+
+
+def _distinct(violations: Sequence[Violation]) -> list[Violation]:
+    """The violations without those that say of a wire what the text alone has said already."""
+    texts = {(one.variant, one.message, one.start, one.end) for one in violations if one.lane == "text"}
+    return [
+        one
+        for one in violations
+        if one.lane not in ("json", "tool") or (one.variant, one.message, one.start, one.end) not in texts
+    ]
 
 
 def marked(violation: Violation, around: int = 60) -> tuple[str, str, str]:
