@@ -146,6 +146,8 @@ def test_the_wheel_holds_code_data_and_licence_and_nothing_else(wheel: Path) -> 
     assert top == {"masking", f"masking_pipeline-{masking.__version__}.dist-info"}
     assert "masking/py.typed" in names
     assert "masking/shipped/rules/UserInfo.yaml" in names
+    assert "masking/shipped/rules/suites/UserInfo.zh.yaml" in names
+    assert "masking/shipped/rules/obligations/pipl.yaml" in names
     assert "masking/shipped/providers/openai.chat.yaml" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert any(name.endswith("licenses/NOTICE") for name in names)
