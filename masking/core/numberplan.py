@@ -103,7 +103,7 @@ class Plan:
 
     def accepts(self, digits: str, *, plus: bool) -> bool:
         """Whether digits, dialled here, are a valid number of any region, with the prefix that they need."""
-        if not plus and len(digits) < self.least:
+        if not plus and len(digits) < (self.least if self._least is None else self._least):
             return False
         try:
             code, number, written = self._country(digits, plus)

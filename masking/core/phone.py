@@ -28,7 +28,6 @@ _FEW: Final = 3  # digits below which what stands between them counts
 _LEADS: Final = "+(\uff08[\uff3b\uff0b"
 _CORE: Final = re.compile(r"[+0-9].*[0-9]|[0-9]", re.DOTALL)
 _NOT_DIGITS: Final = re.compile("[^0-9]+")
-_DIGIT: Final = re.compile(r"\d")
 _BRACKET: Final = re.compile(r"[()\[\]\uff08\uff09\uff3b\uff3d]")
 _PARTING: Final = re.compile(r"[/.(\s\u2012-\u2015\uff0d]|-\s|\s-")
 
@@ -45,12 +44,18 @@ class Phones:
     Raises KeyError for a region that libphonenumber does not have.
     """
 
-    __slots__ = ("_dialled", "_least", "_plans")
+    __slots__ = ("_chain", "_dialled", "_least", "_plans")
 
     def __init__(self, regions: Sequence[str]) -> None:
         self._plans = [(region, plan(region)) for region in regions]
         self._least = min((one.least for _, one in self._plans), default=0)
         self._dialled = _Dialled([one for _, one in self._plans])
+        # As `needed`, for `re` and with all digits: what a candidate must hold for anything in it to be a number.
+        between = f"[{_matcher()._VALID_PUNCTUATION}]{{0,4}}"
+        self._chain = re.compile(
+            rf"\d(?:{between}\d){{{max(self._least, 1) - 1}}}"
+            r"|[+\uff0b][^0-9]{0,10}\d|\d[ \xa0\t,x]*(?i:xt|ext|int|anexo)"
+        )
 
     def needed(self) -> str:
         """A pattern for RE2 on UTF-8 that matches in every text with ASCII digits only in which anything is found.
@@ -67,7 +72,7 @@ class Phones:
 
         What lies within another number may be left out.
         """
-        reader = _Reader(text, self._least, self._dialled)
+        reader = _Reader(text, self._least, self._dialled, self._chain)
         found: set[tuple[int, int]] = set()
         every: Sequence[int] = range(len(self._plans))
         at = 0
@@ -124,9 +129,10 @@ class Phones:
             if known is not None:
                 return known
             return any(plans[index][1].accepts(digits, plus=True) for index in among)
-        return any(
-            plans[index][1].accepts(digits, plus=False) for index in self._dialled.able(digits) if index in among
-        )
+        for index in self._dialled.able(digits):
+            if index in among and plans[index][1].accepts(digits, plus=False):
+                return True
+        return False
 
 
 class _Dialled:
@@ -150,16 +156,18 @@ class _Dialled:
             except re2.error:
                 chosen.Add("[0-9]*")
         chosen.Compile()
-        self._set = chosen
+        self._set = chosen._set.Match  # the public wrapper only encodes
 
     def able(self, digits: str) -> Sequence[int]:
         """The regions that the digits may be a number of; the others' answer is no."""
         if self._set is None:
             return self._every
-        found: list[int] = self._set.Match(digits)
-        everything = len(self._every)
-        # The last pattern matches always, so an answer without it tells of an automaton that ran out of memory.
-        return [index for index in found if index != everything] if everything in found else self._every
+        found: list[int] = self._set(digits.encode())
+        try:
+            found.remove(len(self._every))
+        except ValueError:  # the last pattern matches always: the automaton ran out of memory
+            return self._every
+        return found
 
 
 def _escaped(characters: str) -> str:
@@ -180,10 +188,11 @@ def _is_number(candidate: str, region: str) -> bool:
 class _Reader:
     """The candidates of one text, each read once however many regions ask."""
 
-    __slots__ = ("_dialled", "_known", "_least", "text")
+    __slots__ = ("_chain", "_dialled", "_known", "_least", "text")
 
-    def __init__(self, text: str, least: int, dialled: _Dialled) -> None:
+    def __init__(self, text: str, least: int, dialled: _Dialled, chain: re.Pattern[str]) -> None:
         self.text = text
+        self._chain = chain
         self._least = least
         self._dialled = dialled
         self._known: dict[int, _Candidate | None] = {}
@@ -197,9 +206,10 @@ class _Reader:
     def _next(self, at: int) -> _Candidate | None:
         matcher = _matcher()
         text = self.text
-        while (digit := _DIGIT.search(text, at)) is not None:
-            # Nothing begins earlier, for a candidate has only brackets, signs and punctuation before its first digit.
-            match = matcher._PATTERN.search(text, max(at, digit.start() - _LEAD_REACH))
+        while (chain := self._chain.search(text, at)) is not None:
+            # Nothing begins earlier, for a candidate has only brackets, signs and punctuation before its first digit;
+            # and what ends before the chain has too few digits.
+            match = matcher._PATTERN.search(text, max(at, chain.start() - _LEAD_REACH))
             if match is None:
                 return None
             start, end = match.span()

@@ -90,17 +90,18 @@ class Gate:
         options = re2.Options()
         options.max_mem = _MEMORY
         options.log_errors = False
-        self._set = re2.Set.SearchSet(options)
+        chosen = re2.Set.SearchSet(options)
         for trigger in (*self._triggers, odd_pattern(), ""):
             # The last matches everything, so an answer without it tells of an automaton that ran out of memory.
-            self._set.Add(trigger)
-        self._set.Compile()
+            chosen.Add(trigger)
+        chosen.Compile()
+        self._set = chosen._set.Match  # the public wrapper only encodes
 
     def open_for(self, text: str) -> tuple[Open, bool]:
         """The patterns worth running on a text, and whether they may be run on its image."""
         if self._set is None:
             return self._all, False
-        met = self._set.Match(text.encode("utf-8", "surrogatepass"))
+        met = self._set(text.encode("utf-8", "surrogatepass"))
         everything = len(self._triggers) + 1
         if len(met) == 1 and met[0] == everything:
             return self._open(0), True
