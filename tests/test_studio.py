@@ -19,10 +19,17 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from masking.core.errors import ConfigurationError
+from masking.core.explain import explain
+from masking.core.scan import Scanner
+from masking.masker import Masker, detector
+from masking.policy.coverage import load_obligation
+from masking.policy.run import run_suite
 from masking.policy.studio import app
 from masking.policy.studio.guard import allowed_host
 from masking.policy.studio.messages import MESSAGES, language
+from masking.policy.studio.reason import translated
 from masking.policy.studio.transcript import decoded, read
+from masking.policy.suite import load_suite
 
 STATIC = ROOT / "masking/policy/studio/static"
 HTMX = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
@@ -369,7 +376,7 @@ def test_an_own_folders_categories_come_first(tmp_path: Path) -> None:
 
     first = page.get().text
     assert re.findall(r'<option value="([^"]+)"', first)[0] == "./Mine.yaml"
-    assert "other.yaml" not in first
+    assert "./other.yaml" not in first
     assert "1 TICKET" in page.post(category="./Mine.yaml", text="see T-1234").text
     assert page.post(category="../../etc/passwd", text="x").status_code == 422
 
@@ -442,7 +449,7 @@ def test_a_case_is_written_from_the_page_and_run_there(tmp_path: Path) -> None:
     kept = page.post(do="case", **{**case, "case-expect": "keep", "case-id": "kept"}).text
     assert "does not do that yet" in kept
 
-    assert "2 cases" in page.get("/suites").text
+    assert "cases: 2" in page.get("/suites").text
     report = page.client.post("/suites", data={"token": page.token, "suite": "mine.yaml"})
     assert report.status_code == 200
     assert "<strong>1</strong> passed" in report.text
@@ -503,3 +510,104 @@ def test_a_suite_can_be_run_on_an_edited_copy(tmp_path: Path) -> None:
     run = {"token": page.token, "suite": "mine.yaml"}
     assert "Every case holds." in page.client.post("/suites", data=run).text
     assert "Some cases do not hold." in page.client.post("/suites", data={**run, "edited": "on"}).text
+
+
+_ENGLISH = re.compile(
+    r"\b(?:pattern|check|stands?|is|the|better|not|before|behind|against|within|characters|longer|checked|earlier|found|"
+    r"must|be|and|by|of|it|where|leaves)\b"
+)
+
+
+def test_every_reason_is_told_in_chinese() -> None:
+    category = Masker("Everything", names="off").category
+    scanner = Scanner(category, detector)
+    texts = [text for rule in category.rules[::3] for text in (*(hit.text for hit in rule.hits[:3]), *rule.misses[:3])]
+    whys = {one.why for text in texts for one in explain(scanner, text)}
+
+    assert len(whys) > 50
+    for why in sorted(whys):
+        said = translated(re.sub(r", context word .*", "", why), "zh")
+        assert not _ENGLISH.search(said), said
+        assert translated(why, "en") == why
+
+
+def test_what_a_failing_case_is_told_is_told_in_chinese() -> None:
+    suite = load_suite(
+        "suite: x\ncategory: UserInfo\nnames: off\ncases:\n"
+        '  - {id: a, text: "号码2138001380001", must_mask: ["2138001380001"]}\n'
+        '  - {id: b, text: "电话13800138000", must_keep: ["13800138000"]}\n'
+        '  - {id: c, text: "电话13800138000", must_mask: []}\n'
+        '  - {id: d, text: "电话13800138000x", must_mask: ["电话13800138000"]}\n'
+        '  - {id: e, text: "电话13800138000", must_mask: [{value: "13800138000", entity: PERSON}], known_gap: why}\n'
+        '  - {id: f, text: "电话13800138000", must_mask: ["13800138000"], masked: "电话<PHONE_NUMBER_2>"}\n',
+        "x.yaml",
+    )
+    said = [violation.what for result in run_suite(suite, cuts="near") for violation in result.violations]
+
+    assert len(said) > 8
+    assert [one for one in said if _ENGLISH.search(translated(one, "zh"))] == []
+
+
+def test_an_edit_is_compared_with_the_original(page: Page) -> None:
+    name = "rules/recognisers/net/email.yaml"
+    edited = (ROOT / name).read_text("utf-8").replace("entity: EMAIL_ADDRESS", "entity: MAIL")
+    page.post(text="mail a@example.com\nnothing here\ncall 13800138000", opened=name, rules=edited, do="apply")
+
+    form = page.get("/compare").text
+    assert '<option value="edited:UserInfo" selected>UserInfo · edited here</option>' in form
+    wanted = {"token": page.token, "old": "UserInfo", "new": "edited:UserInfo", "corpus": "text"}
+    seen = page.client.post("/compare", data=wanted).text
+    assert "1 of 3 texts are read differently." in seen
+    assert "another kind" in seen
+    assert "a@example.com" not in seen
+    assert "mail <mark>▪▪▪</mark>" in seen
+    assert "a@example.com" in page.client.post("/compare", data={**wanted, "reveal": "on"}).text
+    assert "Both versions find the same." in page.client.post("/compare", data={**wanted, "new": "UserInfo"}).text
+    examples = page.client.post("/compare", data={**wanted, "corpus": "examples"}).text
+    assert "another kind" in examples
+
+
+def test_two_categories_are_compared_on_a_file(page: Page) -> None:
+    page.get("/compare")
+    wanted = {"token": page.token, "old": "UserInfo", "new": "Minimal", "corpus": "file"}
+    log = b'{"messages": [{"role": "user", "content": "\xe6\x88\x91\xe7\x9a\x84\xe5\xbe\xae\xe4\xbf\xa1\xef\xbc\x9aexample_user"}]}\n'
+    seen = page.client.post("/compare", data=wanted, files={"file": ("log.jsonl", log * 3)}).text
+    assert "3 of 3 texts are read differently." in seen
+    assert "vanishes" in seen
+
+    for data, said in ((b"PK\x03\x04", "ZIP"), (b"", "no text to compare on")):
+        reply = page.client.post("/compare", data=wanted, files={"file": ("x.zip", data)})
+        assert reply.status_code == 422
+        assert said in reply.text
+    assert page.client.post("/compare", data={**wanted, "old": "../x"}).status_code == 422
+
+
+def test_a_comparison_that_takes_too_long_tells_how_far_it_came(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("masking.policy.studio.comparing._PATIENCE", -1.0)
+    page.get("/compare")
+    wanted = {"token": page.token, "old": "UserInfo", "new": "Minimal", "corpus": "examples"}
+
+    assert "no text to compare on" in page.client.post("/compare", data=wanted).text
+
+
+def test_coverage_names_rules_cases_and_gaps(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    obligation = load_obligation(
+        "obligation: sample\nabout: {en: A sample law, zh: 示例}\nsource: {title: Sample Act}\nitems:\n"
+        "  - {id: mail, about: {en: Mail addresses, zh: 邮箱}, source: Art. 1, entities: [EMAIL_ADDRESS]}\n"
+        "  - {id: faces, about: {en: Photographs, zh: 照片}, source: Art. 2, gap: {en: Only text is read., zh: 仅文本。}}\n",
+        "sample.yaml",
+    )
+    monkeypatch.setattr("masking.policy.studio.covering.read_obligations", lambda: [obligation])
+    page = Page(app())
+
+    seen = page.get("/coverage").text
+    assert "A sample law" in seen
+    assert "net.email" in seen
+    assert "Only text is read." in seen
+    assert "not covered" in seen
+    zh = page.get("/coverage?lang=zh&category=Minimal").text
+    assert "仅文本。" in zh
+    counted = page.client.post("/coverage", data={"token": page.token, "category": "Minimal", "do": "count"})
+    assert counted.status_code == 200
+    assert re.search(r'<td class="n">[1-9]\d*</td>', counted.text)
+    assert page.get("/coverage?category=Nowhere").status_code == 422

@@ -343,6 +343,6 @@ def test_every_page_is_accessible(screen: Screen, theme: str, width: int) -> Non
         page.locator(f"#view-{view}").click()
         page.wait_for_selector(f"#view-{view}[aria-pressed=true]")
         holds()
-    for path in ("/suites",):
+    for path in ("/suites", "/compare", "/coverage"):
         screen.open(f"{path}?theme={theme}&lang=zh")
         holds()

@@ -12,6 +12,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from masking.policy.studio.comparing import Comparing
+from masking.policy.studio.covering import Covering
 from masking.policy.studio.draft import Drafts
 from masking.policy.studio.form import read_form
 from masking.policy.studio.guard import Guard
@@ -38,6 +40,8 @@ def app(folder: str | Path | None = None, *, key: str | None = None) -> ASGIApp:
     benches = Benches(where)
     trying = Trying(screens, drafts, benches, where)
     suiting = Suiting(screens, drafts, benches, where)
+    comparing = Comparing(screens, drafts, benches)
+    covering = Covering(screens, drafts, benches)
 
     async def forget(request: Request) -> Response:
         form = await read_form(request)
@@ -59,6 +63,10 @@ def app(folder: str | Path | None = None, *, key: str | None = None) -> ASGIApp:
             Route("/", trying.change, methods=["POST"]),
             Route("/suites", suiting.show, methods=["GET"]),
             Route("/suites", suiting.run, methods=["POST"]),
+            Route("/compare", comparing.show, methods=["GET"]),
+            Route("/compare", comparing.compare, methods=["POST"]),
+            Route("/coverage", covering.show, methods=["GET"]),
+            Route("/coverage", covering.count, methods=["POST"]),
             Route("/forget", forget, methods=["POST"]),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],

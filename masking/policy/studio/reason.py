@@ -1,4 +1,4 @@
-"""The reasons of `masking.core.explain` in Chinese."""
+"""The reasons of `masking.core.explain`, and what `masking.policy.run` says of a case that fails, in Chinese."""
 
 from __future__ import annotations
 
@@ -44,8 +44,36 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     (r"a value that is found elsewhere in the text", "文本别处已发现的值"),
     (r"a value that is found elsewhere in the conversation", "对话别处已发现的值"),
     (r"text that looks like a placeholder", "形似占位符的文本"),
+    # What a case that fails is told.
+    (r"must be kept, and is found: ", "应当保留，却被发现："),
+    (r"must be kept, and does not leave", "应当保留，却没有发出"),
+    (r"must be masked, and nothing is found", "应当脱敏，却未被发现"),
+    (r"must be masked, and only (\d+) of its (\d+) characters are found", r"应当脱敏，但 \2 个字符中只发现 \1 个"),
+    (r"must be masked, and leaves", "应当脱敏，却会发出"),
+    (r"must be (.+?), and is ", r"应为 \1，实为 "),
+    (r"is found, and its operator leaves it as it is", "已被发现，但其处理方式未作改动"),
+    (r"(\S+) is found by (.+?) where nothing should be", r"\2 在不应有发现之处发现了 \1"),
+    (r"([A-Z_]{2,}) by (\S+)", r"\1（\2）"),
+    (r"one character at a time, the answer is not what it is as a whole", "逐字到达时，回答与整段处理的结果不同"),
+    (
+        r"cut behind (\d+) of (\d+) characters, the answer is not what it is as a whole",
+        r"在 \2 个字符中的第 \1 个之后切开时，回答与整段处理的结果不同",
+    ),
+    (r"a model that writes it is not redacted", "模型写出它时未被遮盖"),
+    (r"a model that writes it is redacted", "模型写出它时被遮盖"),
+    (
+        r"the restored answer is not the original .*",
+        "还原后的回答与原文不同（链接中的占位符保持不变时请写 round_trip: false）",
+    ),
+    (r"the (masked text|content that leaves) is not as the (case says|text alone)", r"发出的内容与预期不同"),
+    (r": it differs from character (\d+) on", r"：自第 \1 个字符起不同"),
+    (r"the request is refused: ", "请求被拒绝："),
+    (r"the text is refused: ", "文本被拒绝："),
     (r" and ", " 和 "),
     (r"; ", "；"),
+    (r" ?\(分数 ([^()]*)\)", r"（分数 \1）"),
+    (r"(?<=[）；，]) | (?=（)", ""),
+    (r"）（", "，"),
 )
 _COMPILED = tuple((re.compile(pattern), said) for pattern, said in _PHRASES)
 

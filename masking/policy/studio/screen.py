@@ -15,7 +15,7 @@ from masking.policy.studio.reason import translated
 
 __all__ = ["PAGES", "Screens"]
 
-PAGES = (("inspect", "/"), ("suites", "/suites"))
+PAGES = (("inspect", "/"), ("suites", "/suites"), ("compare", "/compare"), ("coverage", "/coverage"))
 _THEMES = ("auto", "light", "dark")
 
 
