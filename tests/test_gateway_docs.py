@@ -51,6 +51,13 @@ def test_a_curl_example(server: Server, upstream: Watched, example: str) -> None
         assert "13800138000" in said
 
 
+def test_the_configuration_that_is_deployed_loads() -> None:
+    settings = read_settings(ROOT / "deploy" / "gateway.yaml")
+
+    assert settings.clients
+    assert settings.vault.blocks
+
+
 @pytest.mark.parametrize("text", FILES)
 def test_a_configuration_loads(tmp_path: Path, text: str) -> None:
     file = tmp_path / "gateway.yaml"
