@@ -178,6 +178,25 @@ def test_an_error_after_that_is_an_event_or_a_failed_operation(stream: str) -> N
     assert (last["Success"], last["ErrorCode"]) == (False, "upstream_unreachable")
 
 
+@pytest.mark.parametrize("stream", ["true", "false"])
+def test_an_error_of_the_upstream_after_that_is_told_in_the_same_way(stream: str) -> None:
+    refused = b'{"RequestId": "r", "Code": "Throttling.User", "Message": "slower: <PHONE_NUMBER_1>"}'
+    with serving(Scripted(refused, wait=0.5, kind="application/json", status=429), limits=LIMITS) as server:
+        _, chunks, ended = talk(server, dms(Stream=stream))
+    last = json.loads(chunks[-1].partition(b"data:")[2] if stream == "true" else b"".join(chunks))
+
+    assert ended
+    assert (last["Success"], last["ErrorCode"], last["ErrorMessage"]) == (False, "Throttling.User", f"slower: {PHONE}")
+
+
+def test_a_stream_where_a_document_was_begun_is_a_failed_operation() -> None:
+    with serving(Scripted(event("a"), wait=0.5), limits=LIMITS) as server:
+        _, chunks, ended = talk(server, dms(Stream="false"))
+
+    assert ended
+    assert json.loads(b"".join(chunks))["ErrorCode"] == "UpstreamError"
+
+
 BROKEN = {
     "/v1/chat/completions": (CHAT, b'"error"'),
     "/api/v1/apps/a/completion": (APP, b"event:error\n:HTTP_STATUS/502\nstatus:502\n"),

@@ -65,8 +65,10 @@ class Relay:
         if reply.status >= 400 and self._family.ascii_only and not (is_json and media):
             raise Refused(reply.status, "UpstreamError", "the upstream refused this, in words that are no JSON")
         turn.open(reply.status, reply.content_type)
-        self.streams = media in _EVENTS and not is_json
-        if self.started and not (self.streams or is_json):
+        is_events = media in _EVENTS
+        if not self.started:
+            self.streams = is_events
+        elif not is_json and is_events is not self.streams:  # begun early, in the form that was asked for
             raise Refused(502, "UpstreamError", "the upstream answered with something else than was asked for")
         try:
             if is_json:
