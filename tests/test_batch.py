@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from masking.batch.shape import ANY, Shape, known, recognised
 from masking.cli.batch import command
 
 MOBILES = [f"138001380{number:02d}" for number in range(100)]
@@ -183,3 +184,34 @@ def test_compressed_files_stay_compressed(tmp_path: Path) -> None:
     text = gzip.decompress((tmp_path / "out" / "chats.jsonl.gz").read_bytes()).decode()
     assert len(text.splitlines()) == 9
     assert MOBILES[0] not in text
+
+
+def test_the_reference_lists_every_shape() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "batch.md").read_text("utf-8")
+    for shape in (*known(), ANY):
+        assert f"| `{shape.name}` | {shape.about} |" in page
+
+
+def _fill(paths: Iterable[tuple[str | None, ...]]) -> Any:
+    """A row in which something stands at each path."""
+    row: Any = {}
+    for path in paths:
+        node = row
+        for step, following in zip(path, [*path[1:], "end"], strict=True):
+            fresh: Any = "x" if following == "end" else [] if following is None else {}
+            if step is None:
+                if not node:
+                    node.append(fresh)
+                node = node[0]
+            else:
+                node = node.setdefault(step, fresh)
+    return row
+
+
+@pytest.mark.parametrize("shape", known(), ids=lambda shape: shape.name)
+def test_a_shape_is_recognised_by_what_it_has_and_hides_no_text(shape: Shape) -> None:
+    row = _fill(shape.has)
+    assert recognised([row]) in known()[: known().index(shape) + 1]
+    assert shape.fits(row)
+    last = {path[-1] for path in shape.opaque if path}
+    assert not last & {"content", "value", "text", "input", "output", "inputs", "outputs", "arguments", "prompt"}
