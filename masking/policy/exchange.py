@@ -20,7 +20,7 @@ from masking.policy.suite import Message
 
 __all__ = ["answered", "answered_in_events", "called", "called_back", "sent"]
 
-_PIECE = 3  # characters of an event: shorter than any placeholder, so that each is cut
+_PIECE = 4  # characters of an event: shorter than any placeholder, so that each is cut
 
 
 @cache

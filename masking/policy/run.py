@@ -224,6 +224,8 @@ class _Run:
             for start, end, claim in message.keep:
                 met = _met((start, end), found)
                 self.check("answer", not met, "a model that writes it is redacted", index, (start, end), claim.line)
+            if not self.found:
+                continue  # nothing was replaced, so the stream that came back was this very answer
             with self.policy.masker.session() as session:
                 self._cuts("answer", session, index, message.text, session.restore(message.text), found)
 
