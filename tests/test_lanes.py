@@ -321,6 +321,36 @@ def test_strings_outside_the_lanes_are_restored_whole(session: Session) -> None:
     assert held.changed
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "a", "<PERSON_1>", "a ", "你", "<PERSON_2>", '"', "\ud800"]),
+            st.sampled_from(["a", "<PERSON_1>", "id", "你", "", "\ud800"]),
+            st.booleans(),
+            st.booleans(),
+        ),
+        max_size=8,
+    )
+)
+def test_what_stands_around_the_text_is_restored_in_every_event(
+    events: list[tuple[str, str, bool, bool]],
+) -> None:
+    lane = Lane(parse("text"))
+
+    def said(*, with_bytes: bool) -> list[Any]:
+        with MASKER.session() as session:
+            session.load(VALUES)
+            lanes = made(session, lane)
+            left: list[Held[Any]] = []
+            for text, other, other_first, ascii_only in events:
+                doc = {"other": other, "text": text} if other_first else {"text": text, "other": other}
+                spelt = json.dumps(doc, ensure_ascii=ascii_only, separators=(",", ":")).encode("utf-8", "surrogatepass")
+                left += lanes.feed(None, doc, raw=spelt if with_bytes else b"")
+            return [held.doc for held in left + lanes.close()]
+
+    assert said(with_bytes=True) == said(with_bytes=False)
+
+
 def test_events_known_to_hold_nothing_are_not_walked(session: Session) -> None:
     lanes = made(session, Lane(parse("t")))
     (held,) = lanes.feed(0, {"t": "x", "whole": "<PERSON_1>"}, walk=False)

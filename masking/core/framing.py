@@ -102,6 +102,8 @@ class Sse:
                 return [_SseFrame(chunk, chunk[6:-2])]
             if first > 0 and chunk.find(b"\n\n") == len(chunk) - 2:
                 return [self._frame(chunk)]
+        if b"\n\n" in chunk and (many := self._many(chunk)) is not None:
+            return many
         self._buffer += chunk
         buffer = self._buffer
         frames: list[Frame] = []
@@ -122,6 +124,26 @@ class Sse:
             raise UnmaskableError(
                 f"one event is longer than {self._limit} bytes; raise the limit", where="reply stream"
             )
+        return frames
+
+    def _many(self, chunk: bytes) -> list[Frame] | None:
+        """Several events that came at once, where LF alone ends their lines; None where it is not so simple."""
+        data = bytes(self._buffer) + chunk if self._buffer else chunk
+        parts = data.split(b"\n\n")
+        rest = parts.pop()
+        if b"\r" in data or rest.startswith(b"\n") or len(rest) > self._limit:
+            return None
+        frames: list[Frame] = []
+        if not all(part and not part.startswith(b"\n") for part in parts):  # blank lines are events of their own
+            return None
+        for part in parts:
+            if part.startswith(b"data: ") and b"\n" not in part:
+                self._started = True
+                frames.append(_SseFrame(part + b"\n\n", part[6:]))
+            else:
+                frames.append(self._frame(part + b"\n\n"))
+        self._buffer[:] = rest
+        self._searched = max(0, len(rest) - 3)
         return frames
 
     def finish(self) -> list[Frame]:

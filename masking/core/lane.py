@@ -25,10 +25,13 @@ said so far.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import orjson
 
 from masking.core.document import Document, Place, leaves, read, respell
 from masking.core.errors import RestoreError
@@ -135,7 +138,7 @@ class _State:
 class Lanes(Generic[E]):
     """The queue of one stream of events."""
 
-    __slots__ = ("_document", "_find", "_lanes", "_open", "_opens", "_patience", "_queue", "_session")
+    __slots__ = ("_document", "_find", "_frame", "_lanes", "_open", "_opens", "_patience", "_queue", "_session")
 
     def __init__(
         self,
@@ -157,12 +160,15 @@ class Lanes(Generic[E]):
         self._patience = patience
         self._queue: deque[Held[E]] = deque()
         self._open: dict[tuple[Any, ...], _State] = {}
+        self._frame: tuple[bytes, bytes] | None = None  # what stood around the last event's only piece
 
-    def feed(self, event: E, doc: Any = None, *, walk: bool = True) -> list[Held[E]]:
+    def feed(self, event: E, doc: Any = None, *, walk: bool = True, raw: bytes = b"") -> list[Held[E]]:
         """Take one event and give those that may leave, in the order they came.
 
         `doc` is rewritten in place; None is an event without text (a comment, a heartbeat). With `walk` false the
-        strings outside the lanes are known to hold nothing to restore.
+        strings outside the lanes are known to hold nothing to restore. `raw` is what `doc` was read from, where the
+        caller has it: most events of a stream differ from the one before in their text alone, and what stands around
+        it is then walked once.
         """
         held = Held(event, doc)
         if doc is not None:
@@ -172,7 +178,10 @@ class Lanes(Generic[E]):
                 held.open_strings(self._opens)
             self._find(doc, pieces, closes)
             if walk and self._document is not None:
-                self._walk(held, pieces)
+                frame = _around(raw, pieces[0][3]) if len(pieces) == 1 and raw and not self._opens else None
+                if frame is None or frame != self._frame:
+                    self._walk(held, pieces)
+                    self._frame = None if held._rest else frame
             for key, container, name, text in pieces:
                 self._piece(held, key, container, name, text)
             for prefix in closes:
@@ -299,6 +308,21 @@ class Lanes(Generic[E]):
             if head._opened:
                 head.close_strings()
         return leaving
+
+
+def _around(raw: bytes, text: str) -> tuple[bytes, bytes] | None:
+    """What stands before and after a piece of text in the JSON that holds it; None where that cannot be told."""
+    if not text:
+        return None
+    try:
+        spelt = orjson.dumps(text)
+    except TypeError:  # a lone surrogate
+        return None
+    before, found, after = raw.partition(spelt)
+    if not found and not text.isascii():
+        spelt = json.dumps(text).encode("ascii")
+        before, found, after = raw.partition(spelt)
+    return (before, after) if found and spelt not in after else None
 
 
 class GenericLanes(Lanes[E]):

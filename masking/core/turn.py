@@ -294,7 +294,7 @@ class _Events:
                     raw = frame.replaced(new)
                     frame = type(frame)(raw, new)
             return self._leave(self._lanes.feed(frame))
-        return self._leave(self._lanes.feed(frame, doc, walk=walk))
+        return self._leave(self._lanes.feed(frame, doc, walk=walk, raw=data))
 
     def _leave(self, leaving: list[Held[Frame]]) -> bytes:
         return _spell(leaving[0]) if len(leaving) == 1 else b"".join(map(_spell, leaving))
