@@ -26,7 +26,7 @@ from masking.batch.rows import Layout, Outcome, Rows
 from masking.batch.shape import recognised, shape_of
 from masking.core.errors import MaskingError, UnmaskableError
 
-__all__ = ["Group", "assembled", "first_rows", "groups", "layout_of", "mask_group"]
+__all__ = ["Group", "assembled", "first_rows", "groups", "holds_json", "layout_of", "mask_group"]
 
 _TOGETHER = 512  # rows
 _BUFFER = 1 << 20  # bytes of a column that are read at a time
@@ -73,11 +73,12 @@ def layout_of(path: Path, shape: str) -> Layout:
         for batch in islice(file.iter_batches(batch_size=_LOOK), 1):
             rows = batch.to_pylist()
         names = file.schema_arrow.names
-    embedded = tuple(name for name in names if _holds_json([row[name] for row in rows if name in row]))
+    embedded = tuple(name for name in names if holds_json([row[name] for row in rows if name in row]))
     return Layout("parquet", "", shape_of(shape).name if shape else recognised(rows).name, columns=embedded)
 
 
-def _holds_json(values: list[Any]) -> bool:
+def holds_json(values: list[Any]) -> bool:
+    """Whether a column of strings holds JSON of its own, by the first of its values."""
     texts = [value for value in values if isinstance(value, str) and value.strip()]
     return bool(texts) and all(text.lstrip().startswith(_OPENERS) for text in texts)
 

@@ -12,7 +12,7 @@ from masking.batch import Job, Summary, run
 from masking.batch.identity import read_key
 from masking.batch.rows import MAPPINGS, Settings
 from masking.batch.source import FORMATS
-from masking.cli import batch_audit
+from masking.cli import batch_audit, batch_spark
 from masking.cli.options import category_options
 from masking.cli.progress import Shown
 from masking.cli.table import print_table
@@ -49,7 +49,6 @@ command.add_command(batch_audit.command)
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
     metavar="DIR",
     help="Where the masked files are written; a new or empty folder, or that of an interrupted run.",
 )
@@ -105,10 +104,11 @@ command.add_command(batch_audit.command)
     "--sample", type=click.IntRange(1), default=200, show_default=True, metavar="ROWS", help="How many, for --dry-run."
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@batch_spark.spark_options
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
 def mask(
     inputs: tuple[str, ...],
-    output: Path,
+    output: str,
     categories: tuple[str, ...],
     names: str,
     format_: Any,
@@ -124,6 +124,9 @@ def mask(
     max_row: int,
     workers: int | None,
     sample: int,
+    engine: str,
+    master: str,
+    key_from: str,
     *,
     no_header: bool,
     dry_run: bool,
@@ -143,6 +146,7 @@ def mask(
       masking batch chats.jsonl.gz -o masked/ --names off --on-error quarantine
       masking batch logs/ -o masked/ --dry-run
       masking batch 'lake/**/*.jsonl' -o masked/ --text 'messages[*].content'
+      masking batch s3a://lake/chats -o s3a://lake/masked --engine spark --format parquet
     """
     settings = Settings(
         categories=categories,
@@ -155,9 +159,23 @@ def mask(
         vault=vault,
         owner=owner,
     )
+    if engine == "spark":
+        if dry_run or vault or on_error != "refuse":
+            raise click.UsageError("--dry-run, --vault and --on-error quarantine need --engine local")
+        batch_spark.go(
+            inputs,
+            output,
+            settings,
+            format_=format_ or "",
+            shape=shape,
+            master=master,
+            key_from=key_from,
+            as_json=as_json,
+        )
+        return
     job = Job(
         inputs=inputs,
-        output=output,
+        output=Path(output),
         settings=settings,
         format=format_,
         shape=shape,
