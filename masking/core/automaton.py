@@ -102,8 +102,8 @@ class Moves(dict[str, tuple[int, "Moves", Any]]):
     waits the state's groups begin.
 
     What waits: -1 nothing; -2 what waited and the piece too, and groups begin where they did; -3 the same with the
-    groups that are given instead (as Move.kept); -4 the same, given with the patterns that may have matched; otherwise
-    the piece from that offset on.
+    groups that are given instead (as Move.kept); -4 the same, given with the patterns that may have matched (no groups:
+    those that were); otherwise the piece from that offset on.
     """
 
     __slots__ = ("bound", "state")
@@ -388,10 +388,10 @@ class Automaton:
         later = before is before.state.later
         known: tuple[int, Moves, Any]
         if kept and kept[0] == 0:
+            same = kept == tuple(range(len(before.state.groups)))
             if move.touched:
-                known = (-4, state.later, (kept, move.touched))
+                known = (-4, state.later, (() if same else kept, move.touched))
             else:
-                same = kept == tuple(range(len(before.state.groups)))
                 known = (-2 if same else -3, state.later if later else state.moves, kept)
         elif later or move.touched:
             return

@@ -112,7 +112,7 @@ class Plan:
         size = len(before)
         whole = before + text
         view = StreamView(whole)
-        aligned = view.is_aligned
+        aligned = view.aligned
         found: list[_Candidate] = []
         looks = self.looks
         for number in sorted(touched) if len(touched) > 1 else touched:

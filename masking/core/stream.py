@@ -19,7 +19,6 @@ import html
 import json
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
-from typing import Any
 from urllib.parse import quote
 
 from masking.core.automaton import Moves
@@ -258,7 +257,15 @@ class RedactingStream(Stream):
             return self._thought(text)  # longer than any match can be
         else:
             if waits < -2:
-                self._keep(starts, len(held), len(text), touches=waits == -4)
+                if waits == -4:
+                    starts, touched = starts
+                    redactor = self._redactor
+                    redactor.touched |= touched
+                    redactor.until = len(held) + len(text)
+                if len(starts) == 1:
+                    self._starts = self._starts[:1]
+                elif starts:
+                    self._keep(starts, len(held))
             self._text = held + text
             self._moves = moves
             return ""
@@ -267,12 +274,8 @@ class RedactingStream(Stream):
             self._trail(said)
         return said
 
-    def _keep(self, kept: Any, waiting: int, length: int, *, touches: bool) -> None:
+    def _keep(self, kept: tuple[int, ...], waiting: int) -> None:
         """All waits, in other groups than before. Not in `feed`, which a comprehension would slow down by its cells."""
-        if touches:
-            kept, touched = kept
-            self._redactor.touched |= touched
-            self._redactor.until = waiting + length
         begun = self._starts
         self._starts = tuple([begun[number] if number >= 0 else waiting - 1 - number for number in kept])
 
@@ -284,7 +287,9 @@ class RedactingStream(Stream):
         redactor = self._redactor
         moves = self._moves
         if moves is not _THINK:
-            redactor.resume(moves.state, self._text, self._starts if self._text else ())
+            held = self._text
+            redactor.state, redactor.held, redactor.read = moves.state, held, len(held)
+            redactor.starts = self._starts if held else ()
         said = redactor.step(text)
         if said is None:
             return self._said(text, last=False)

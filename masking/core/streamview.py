@@ -49,7 +49,7 @@ def seen(character: str) -> str:
 class StreamView(View):
     """As View, for a text that others may follow."""
 
-    __slots__ = ("_after", "_at")
+    __slots__ = ("_after", "_at", "aligned")
 
     def __init__(self, original: str) -> None:
         self._starts = self._ends = self._image = self._utf8 = None
@@ -58,6 +58,8 @@ class StreamView(View):
         self._at: array[int] | None = None
         self._after: array[int] | None = None
         self.text = original
+        self.aligned = True
+        """Whether places in the view are the same in the original text."""
         escaped = ("%" in original or "&" in original or "\\" in original) and ESCAPED.search(original) is not None
         if not escaped:
             if original.isascii() or _OTHERS.search(original) is None:
@@ -73,13 +75,13 @@ class StreamView(View):
                 place += length
                 after.extend([place] * len(one))
                 shown.append(one)
-            self._at, self._after = at, after
+            self._at, self._after, self.aligned = at, after, False
             self.text = "".join(shown)
 
     @property
     def is_aligned(self) -> bool:
         """Whether places in the view are the same in the original text."""
-        return self._at is None
+        return self.aligned
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The place in the original text of a place in the view; `end` is exclusive and greater than `start`."""
