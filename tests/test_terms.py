@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masking.core import terms as module
-from masking.core.terms import Terms
+from masking.core.pattern import Pattern
+from masking.core.terms import Terms, as_pattern
 from masking.core.view import View
 
 needs_ahocorasick = pytest.mark.skipif(
@@ -72,3 +73,28 @@ def test_found_terms_are_terms_and_do_not_overlap(words: list[str], text: str) -
     assert all(view.text[start:end] in words for start, end in spans)
     assert all(one[1] <= other[0] for one, other in pairwise(spans))
     assert bool(spans) == any(word in text for word in words)
+
+
+signed = st.lists(st.text("aAb1张é .|\\\\[]-^$*+?(){}", min_size=1, max_size=5), min_size=1, max_size=6)
+
+
+@given(
+    signed,
+    st.text("aAb1张é .|\\\\[]-^$*+?(){}", max_size=30),
+    st.sampled_from(["none", "alnum", "digit"]),
+    st.booleans(),
+)
+def test_as_a_pattern_a_list_finds_the_same(words: list[str], text: str, beside: str, ignore_case: bool) -> None:
+    terms = Terms(words, beside, beside, ignore_case=ignore_case)
+    written = as_pattern(terms.words)
+    if not written:
+        assert not terms.words
+        return
+    pattern = Pattern(written, beside, beside, ignore_case=ignore_case)
+
+    assert list(pattern.spans(View(text))) == list(terms.spans(View(text)))
+
+
+def test_a_list_that_is_too_long_for_a_pattern_becomes_none() -> None:
+    assert as_pattern(f"term number {number}" for number in range(5_000)) == ""
+    assert as_pattern(["a" * 201]) == ""
