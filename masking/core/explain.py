@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from masking.core.escapes import view_of
@@ -157,7 +158,7 @@ def _by_pattern(view: View, rule: Rule, source: PatternSource, pattern: Pattern)
     for _, _, start, end in accepted:
         yield _judged(view, rule, start, end, rule.score, by)
     # Without boundaries and checks: what is here and not there was refused by one of them.
-    for whole in Pattern(pattern.source).matches(view):
+    for whole in _bare(pattern.source).matches(view):
         if any(one[0] < whole[1] and whole[0] < one[1] for one in accepted):
             continue
         _, _, start, end = whole
@@ -169,6 +170,12 @@ def _by_pattern(view: View, rule: Rule, source: PatternSource, pattern: Pattern)
         refused = [name for name, check in zip(source.names, source.checks, strict=True) if not check(value)]
         if refused:
             yield start, end, rule.score, "pattern", f"check {' and '.join(refused)} does not hold"
+
+
+@lru_cache(maxsize=2048)
+def _bare(source: str) -> Pattern:
+    """A pattern without boundaries; making one costs more than matching it."""
+    return Pattern(source)
 
 
 def _beside(text: str, pattern: Pattern, start: int, end: int) -> str:

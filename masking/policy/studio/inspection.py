@@ -19,7 +19,7 @@ from masking.policy.studio.workbench import Bench
 
 __all__ = ["EXPLAINED", "Found", "Inspection", "Passage", "Sheet", "inspect", "marked"]
 
-EXPLAINED = 6_000
+EXPLAINED = 12_000
 """Characters of a conversation up to which every finding gets its reason: telling it costs far more than finding."""
 
 _API = "openai.chat"
