@@ -44,7 +44,7 @@ class Shadow:
         report: Callable[[Sequence[Difference]], object] | None = None,
     ) -> None:
         self.candidate = candidate
-        self._report = report
+        self.report = report
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
         self._known: OrderedDict[bytes, None] = OrderedDict()
@@ -63,8 +63,8 @@ class Shadow:
         try:
             operators = (_operators(active.category), _operators(candidate.category))
             found = differences(findings, candidate.scan(text), operators)
-            if found and self._report is not None:
-                self._report(found)
+            if found and self.report is not None:
+                self.report(found)
         except Exception:  # noqa: BLE001 - a candidate that fails must not stop what the active category does
             self._count({"texts": 1, "failed": 1})
             return

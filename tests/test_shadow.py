@@ -177,3 +177,44 @@ def finding(start: int, end: int, entity: str = "A") -> Finding:
 )
 def test_findings_are_paired_by_place(first: list[Finding], second: list[Finding], expected: list[str]) -> None:
     assert [one.change for one in differences(first, second)] == expected
+
+
+def test_through_the_gateway_only_differences_of_real_requests_are_told(
+    categories: tuple[Path, Path], tmp_path: Path
+) -> None:
+    from gateway_server import serving
+
+    report = tmp_path / "shadow.jsonl"
+    shadow = {"category": str(categories[1]), "report": str(report)}
+    with serving(category=str(categories[0]), shadow=shadow) as server:
+        answer = httpx.post(
+            f"{server.url}/v1/chat/completions", json={"model": "m", "messages": [{"role": "user", "content": TEXT}]}
+        )
+
+    assert TEXT in answer.text
+    lines = [orjson.loads(line)["differences"] for line in report.read_bytes().splitlines()]
+    assert [[one["change"] for one in line] for line in lines] == [[change for change, *_ in EXPECTED]]
+    assert b"G12" not in report.read_bytes()
+
+
+def test_through_batch_by_every_worker(categories: tuple[Path, Path], tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from masking.cli.batch import command
+
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(f'{{"text": "{TEXT}"}}\n{{"text": "S11"}}\n{{"text": "N99"}}\n', "utf-8")
+    report = tmp_path / "shadow.jsonl"
+    arguments = [str(rows), "-o", str(tmp_path / "out"), "-c", str(categories[0]), "--names", "off", "-q"]
+
+    lone = CliRunner().invoke(command, [*arguments, "--shadow", str(categories[1])], prog_name="masking batch")
+    both = ["--shadow", str(categories[1]), "--shadow-report", str(report)]
+    done = CliRunner().invoke(command, [*arguments, *both], prog_name="masking batch")
+
+    assert lone.exit_code == 2
+    assert done.exit_code == 0, done.output
+    changes = [one["change"] for line in report.read_bytes().splitlines() for one in orjson.loads(line)["differences"]]
+    assert changes == [*(change for change, *_ in EXPECTED), "appears"]
+    masked = (tmp_path / "out" / "rows.jsonl").read_text("utf-8")
+    assert "G12" not in masked
+    assert "N99" in masked

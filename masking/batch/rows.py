@@ -21,6 +21,7 @@ from masking.core.finding import Finding
 from masking.core.path import Path, parse
 from masking.core.session import Masked, Session
 from masking.masker import Masker
+from masking.shadow import Shadow, ShadowFile
 
 __all__ = ["MAPPINGS", "Bad", "Layout", "Mapping", "Outcome", "Rows", "Settings", "owner_of", "split"]
 
@@ -38,7 +39,8 @@ class Settings:
     """What every worker is told. `text`: only these paths are text.
 
     `vault` is the address of the table that keeps what placeholders stand for, `owner` whose entries they are there;
-    without an address nothing is kept. `restore`: rows get their values back from it.
+    without an address nothing is kept. `restore`: rows get their values back from it. `shadow` is a candidate category
+    whose differences every worker appends to the file `shadow_report`.
     """
 
     categories: tuple[str, ...]
@@ -51,11 +53,14 @@ class Settings:
     vault: str = ""
     owner: str = "batch"
     restore: bool = False
+    shadow: str = ""
+    shadow_report: str = ""
 
     def masker(self) -> Masker:
-        """The masker of these settings. Raises what Masker raises."""
+        """The masker of these settings, with the candidate that reads along. Raises what Masker raises."""
         key = self.key if self.mapping != "conversation" else None
-        return Masker(list(self.categories), names=self.names, key=key or None)
+        shadow = Shadow(self.shadow, ShadowFile(self.shadow_report)) if self.shadow else None
+        return Masker(list(self.categories), names=self.names, key=key or None, shadow=shadow)
 
 
 @dataclass(frozen=True, slots=True)

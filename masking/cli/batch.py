@@ -89,6 +89,10 @@ command.add_command(batch_audit.command)
     "`masking vault` has them. Without it nothing is kept.",
 )
 @click.option("--owner", default="batch", show_default=True, help="Whose entries they are in the vault.")
+@click.option(
+    "--shadow", default="", metavar="NAME|PATH", help="A candidate category that only tells where it differs."
+)
+@click.option("--shadow-report", default="", metavar="FILE", help="Where it tells: JSON lines, without values.")
 @click.option("--no-header", is_flag=True, help="CSV and TSV files begin with a record, not with column names.")
 @click.option(
     "--max-row",
@@ -121,6 +125,8 @@ def mask(
     conversation: str,
     vault: str,
     owner: str,
+    shadow: str,
+    shadow_report: str,
     max_row: int,
     workers: int | None,
     sample: int,
@@ -148,6 +154,8 @@ def mask(
       masking batch 'lake/**/*.jsonl' -o masked/ --text 'messages[*].content'
       masking batch s3a://lake/chats -o s3a://lake/masked --engine spark --format parquet
     """
+    if bool(shadow) != bool(shadow_report):
+        raise click.UsageError("--shadow and --shadow-report go together")
     settings = Settings(
         categories=categories,
         names="off" if names == "off" else "on",
@@ -158,6 +166,8 @@ def mask(
         conversation=conversation,
         vault=vault,
         owner=owner,
+        shadow=shadow,
+        shadow_report=str(Path(shadow_report).absolute()) if shadow else "",
     )
     if engine == "spark":
         if dry_run or vault or on_error != "refuse":

@@ -9,6 +9,7 @@ from masking.files import category_names
 from masking.gateway.refusal import Refused
 from masking.gateway.settings import Settings
 from masking.masker import Masker
+from masking.shadow import Shadow, ShadowFile
 
 __all__ = ["Maskers"]
 
@@ -42,8 +43,11 @@ class Maskers:
             made = self._made.get(name)
             if made is None:
                 settings = self._settings
-                made = Masker(name, names=settings.names, providers=settings.providers, key=self._key)
+                shadow = _shadow(settings) if name == settings.category else None
+                made = Masker(name, names=settings.names, providers=settings.providers, key=self._key, shadow=shadow)
                 _warm(made)
+                if shadow is not None:
+                    shadow.report = ShadowFile(settings.shadow.report or "")
                 self._made[name] = made
             return made
 
@@ -57,6 +61,11 @@ class Maskers:
         if name not in (allowed or self.allowed):
             raise Refused(400, "InvalidParameter", "no such masking category here, or not for this client")
         return name
+
+
+def _shadow(settings: Settings) -> Shadow | None:
+    """The candidate that reads along, which reports nothing yet."""
+    return Shadow(settings.shadow.category) if settings.shadow.category else None
 
 
 def _warm(masker: Masker) -> None:

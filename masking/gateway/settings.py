@@ -216,6 +216,19 @@ class Studio(_Part):
     key: Secret | None = Field(default=None, description="must be shown once, as ?key=…")
 
 
+class Shadow(_Part):
+    """A candidate category that reads along with the default one and only tells where it differs."""
+
+    category: str = Field(default="", description="a shipped category's name, or the path of a YAML file; empty: none")
+    report: Path | None = Field(default=None, description="the file that differences are appended to, JSON lines")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if bool(self.category) != bool(self.report):
+            raise ValueError("category and report go together")
+        return self
+
+
 class Settings(_Part):
     """The whole configuration."""
 
@@ -241,6 +254,7 @@ class Settings(_Part):
     vault: Vault = Vault()
     limits: Limits = Limits()
     audit: Audit = Audit()
+    shadow: Shadow = Shadow()
     studio: Studio = Studio()
 
     @model_validator(mode="after")
