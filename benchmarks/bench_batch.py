@@ -36,13 +36,12 @@ from masking.batch.rows import Layout, Rows, Settings
 
 ROUNDS = 5
 SHARE = 24  # of our rows, Presidio gets one of so many: it is that much slower
-CATEGORY = "UserInfo"
 KEY = b"a key for measurements, no secret"
 
 
-def ours(names: Any) -> Callable[[bytes], object]:
+def ours(category: str, names: Any) -> Callable[[bytes], object]:
     """A block of JSONL masked as a worker does it."""
-    worker = Rows(Settings((CATEGORY,), names=names, key=KEY))
+    worker = Rows(Settings((category,), names=names, key=KEY))
     layout = Layout("jsonl", "", "openai.chat")
     return lambda data: worker.mask(Block(data, 1, len(data), ""), layout)
 
@@ -83,9 +82,9 @@ def seconds(act: Callable[[bytes], object], data: bytes) -> float:
     return time.process_time() - begun
 
 
-def paired(names: str, count: int) -> dict[str, Any]:
+def paired(category: str, names: str, count: int) -> dict[str, Any]:
     """Rows a second and core, medians of rounds in which everybody has a turn; nobody sees a row twice."""
-    actors: dict[str, tuple[Callable[[bytes], object], int]] = {"masking": (ours(names), count)}
+    actors: dict[str, tuple[Callable[[bytes], object], int]] = {"masking": (ours(category, names), count)}
     actors["presidio"] = (presidio(), max(count // SHARE, 1))
     source = rows(20_261_122)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in actors}
@@ -109,9 +108,9 @@ from pathlib import Path
 from masking.batch import Job, run
 from masking.batch.rows import Settings
 if __name__ == "__main__":
-    source, output, names, workers = sys.argv[1:]
+    source, output, category, names, workers = sys.argv[1:]
     begun = time.monotonic()
-    settings = Settings(("UserInfo",), names=names, key=b"a key for measurements, no secret")
+    settings = Settings((category,), names=names, key=b"a key for measurements, no secret")
     summary = run(Job((source,), Path(output), settings, workers=int(workers)))
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     below = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
@@ -119,12 +118,12 @@ if __name__ == "__main__":
 """
 
 
-def whole_run(source: Path, output: Path, names: str, workers: int) -> dict[str, float]:
+def whole_run(source: Path, output: Path, category: str, names: str, workers: int) -> dict[str, float]:
     """One run of `masking batch` in a process of its own: rows, seconds, and peak memory in MB of each process."""
     script = output.parent / "run.py"
     script.write_text(_RUN, "utf-8")
     done = subprocess.run(
-        [sys.executable, str(script), str(source), str(output), names, str(workers)],
+        [sys.executable, str(script), str(source), str(output), category, names, str(workers)],
         capture_output=True,
         text=True,
         check=True,
@@ -134,39 +133,45 @@ def whole_run(source: Path, output: Path, names: str, workers: int) -> dict[str,
     return {"rows": count, "seconds": took, "first process MB": own / 1024, "largest worker MB": below / 1024}
 
 
-def scaling(names: str, megabytes: float, folder: Path) -> dict[str, Any]:
+def scaling(category: str, names: str, megabytes: float, folder: Path) -> dict[str, Any]:
     """Whole runs with one worker and with two, and whether their outputs are the same."""
     source = folder / "logs.jsonl"
     write(source, 11, size=int(megabytes * 1e6))
-    runs = {workers: whole_run(source, folder / f"out{workers}", names, workers) for workers in (1, 2)}
+    runs = {workers: whole_run(source, folder / f"out{workers}", category, names, workers) for workers in (1, 2)}
     same = (folder / "out1" / source.name).read_bytes() == (folder / "out2" / source.name).read_bytes()
     return {"runs": runs, "speed-up": runs[1]["seconds"] / runs[2]["seconds"], "same output": same}
 
 
-def memory(megabytes: float, folder: Path) -> dict[str, Any]:
+def memory(category: str, megabytes: float, folder: Path) -> dict[str, Any]:
     """Peak memory on a large file, patterns only, on all cores."""
     source = folder / "logs.jsonl"
     write(source, 13, size=int(megabytes * 1e6))
-    result = whole_run(source, folder / "out", "off", len(os.sched_getaffinity(0)))
+    result = whole_run(source, folder / "out", category, "off", len(os.sched_getaffinity(0)))
     return {"megabytes": source.stat().st_size / 1e6, **result}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--category", default="UserInfo")
     parser.add_argument("--names", choices=["on", "off"], default="off")
     parser.add_argument("--rows", type=int, default=1200, help="ours in a round")
     parser.add_argument("--megabytes", type=float, default=24, help="of the file for the scaling")
     parser.add_argument("--memory", type=float, default=0, metavar="MEGABYTES")
     given = parser.parse_args()
-    result: dict[str, Any] = {"machine": platform.machine(), "python": platform.python_version(), "names": given.names}
+    result: dict[str, Any] = {
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "category": given.category,
+        "names": given.names,
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if given.memory:
-            result["memory"] = memory(given.memory, folder)
+            result["memory"] = memory(given.category, given.memory, folder)
         else:
-            result["paired"] = paired(given.names, given.rows)
-            result["scaling"] = scaling(given.names, given.megabytes, folder)
+            result["paired"] = paired(given.category, given.names, given.rows)
+            result["scaling"] = scaling(given.category, given.names, given.megabytes, folder)
     if given.json:
         print(json.dumps(result, indent=2))
         return
@@ -174,7 +179,7 @@ def main() -> None:
 
 
 def show(result: dict[str, Any]) -> None:
-    print(f"{result['machine']}, Python {result['python']}, names {result['names']}\n")
+    print(f"{result['machine']}, Python {result['python']}, {result['category']}, names {result['names']}\n")
     if "memory" in result:
         one = result["memory"]
         print(f"{one['megabytes']:,.0f} MB, {one['rows']:,.0f} rows in {one['seconds']:,.0f} s")

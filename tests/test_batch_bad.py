@@ -257,3 +257,62 @@ def test_a_dry_run_counts_by_path_shows_no_value_and_writes_nothing(tmp_path: Pa
     assert lines["note"].split()[1:] == ["opaque", "1", "EMAIL_ADDRESS", "1"]
     assert MAIL not in result.output
     assert MOBILES[0] not in result.output
+
+
+def test_a_parquet_file_that_cannot_be_read_is_listed_and_the_others_go_on(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "x.jsonl", [chat(0)])
+    (tmp_path / "in" / "a.parquet").write_bytes(b"PAR1")
+    result = batch(tmp_path / "in", "-o", tmp_path / "out", "--names", "off", "--on-error", "quarantine")
+    assert result.exit_code == 1
+    assert not (tmp_path / "out" / "a.parquet").exists()
+    assert (tmp_path / "out" / "x.jsonl").exists()
+    files = {
+        one["name"]: one for one in json.loads((tmp_path / "out" / "_masking" / "manifest.json").read_bytes())["files"]
+    }
+    assert "not a Parquet file" in files["a.parquet"]["damage"]
+
+
+def test_the_same_command_after_the_end_does_nothing_and_a_new_file_needs_a_key(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "x.jsonl", [chat(0)])
+    quiet(tmp_path / "in", "-o", tmp_path / "out")
+    before = (tmp_path / "out" / "x.jsonl").read_bytes()
+    assert quiet(tmp_path / "in", "-o", tmp_path / "out")["totals"]["rows"] == 1
+    assert (tmp_path / "out" / "x.jsonl").read_bytes() == before
+    write(tmp_path / "in" / "y.jsonl", [chat(0)])
+    result = batch(tmp_path / "in", "-o", tmp_path / "out", "--names", "off")
+    assert "is gone" in str(result.exception)
+
+
+def test_an_output_that_was_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKING_KEY", KEY.decode())
+    source = write(tmp_path / "x.jsonl", [chat(0)])
+    quiet(source, "-o", tmp_path / "out")
+    before = (tmp_path / "out" / "x.jsonl").read_bytes()
+    (tmp_path / "out" / "x.jsonl").unlink()
+    quiet(source, "-o", tmp_path / "out")
+    assert (tmp_path / "out" / "x.jsonl").read_bytes() == before
+
+
+def test_a_half_written_output_that_somebody_changed_is_not_built_upon(tmp_path: Path) -> None:
+    source = write(tmp_path / "x.jsonl", map(chat, range(9_000)))
+    with source.open("ab") as file:
+        file.write(b"{")
+    assert "row 9001" in str(batch(source, "-o", tmp_path / "out", "--names", "off").exception)
+    partial = tmp_path / "out" / "_masking" / "partial"
+    data = bytearray(partial.read_bytes())
+    assert data
+    data[10] ^= 1
+    partial.write_bytes(data)
+    assert "somebody has changed it" in str(batch(source, "-o", tmp_path / "out", "--names", "off").exception)
+
+
+def test_a_bad_row_that_is_mended_lets_the_same_command_go_on(tmp_path: Path) -> None:
+    source = write(tmp_path / "x.jsonl", map(chat, range(9_000)))
+    with source.open("ab") as file:
+        file.write(b"{")
+    assert batch(source, "-o", tmp_path / "out", "--names", "off").exit_code
+    with source.open("ab") as file:
+        file.write(b"}\n")
+    summary = quiet(source, "-o", tmp_path / "out")
+    assert summary["resumed"]
+    assert summary["totals"]["rows"] == 9_001

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
 ROWS = 1_500
 KILLS = int(os.environ.get("MASKING_KILLS", "12"))
 PROGRAM = """
@@ -37,6 +40,8 @@ def _inputs(folder: Path) -> Path:
     half = ROWS // 2
     (folder / "a.jsonl").write_text("".join(lines[:half]), "utf-8")
     (folder / "b.jsonl.gz").write_bytes(gzip.compress("".join(lines[half:]).encode()))
+    rows = [_row(number) for number in range(ROWS, ROWS + 600)]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "c.parquet", row_group_size=40)
     return folder
 
 
@@ -51,7 +56,9 @@ def _start(source: Path, output: Path, workers: int) -> subprocess.Popen[bytes]:
 
 def _everything(output: Path) -> bytes:
     plain = (output / "a.jsonl").read_bytes()
-    return plain + gzip.decompress((output / "b.jsonl.gz").read_bytes())
+    table = pq.read_table(output / "c.parquet").to_pylist()
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table)
+    return plain + gzip.decompress((output / "b.jsonl.gz").read_bytes()) + lines.encode()
 
 
 @pytest.mark.slow
@@ -85,10 +92,10 @@ def test_killed_at_random_moments_a_run_loses_and_doubles_no_row(
     with _start(source, output, workers) as last:
         said, complaint = last.communicate()
     assert last.returncode == 0, complaint.decode()
-    assert int(said) == ROWS
+    assert int(said) == ROWS + 600
     assert _everything(output) == _everything(untouched)
     rows = [json.loads(line)["id"] for line in _everything(output).splitlines()]
-    assert rows == list(range(ROWS))
+    assert rows == list(range(ROWS + 600))
     assert kills
     with capsys.disabled():
         sys.stdout.write(f"\n{workers} workers: killed {kills} times, {finished} runs were done first\n")

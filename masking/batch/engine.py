@@ -179,17 +179,16 @@ class _Identity:
         if not key:
             key = self._key.read_bytes() if self._key.exists() else b""
         if not key:
-            if known is not None and settings.mapping != "irreversible":
-                raise ConfigurationError(
-                    f"the key of {self._job.output} was drawn for that run and is gone; to add files to an output "
-                    "folder later, give it a key of your own from the start (--key-file), or choose a new folder"
-                )
+            if known is not None and settings.mapping != "irreversible" and not known.get("own_key"):
+                return self._same(known, settings)  # enough to see that everything is done
             key = secrets.token_bytes(32)
             write_whole(self._key, key, mode=0o600)
         return self._same(known, dataclasses.replace(settings, key=key))
 
     def _same(self, known: dict[str, Any] | None, settings: Settings) -> Settings:
         own = self._described(settings)
+        if known is not None and not settings.key and not settings.restore:
+            own["key"] = known.get("key")
         if known is None:
             write_whole(self._file, orjson.dumps(own, option=orjson.OPT_INDENT_2))
         else:
@@ -354,29 +353,21 @@ class _Run:
 
     def _place(self, result: dict[str, Any]) -> None:
         """Give a finished file its name, if the run died before it could."""
-        final = self._job.output / result["name"]
-        if not final.exists():
+        if result["output_sha256"] and not (self._job.output / result["name"]).exists():
             self._rename(result)
 
     def _rename(self, result: dict[str, Any]) -> None:
-        final = self._job.output / result["name"]
-        try:
-            if result["quarantined"]:
-                bad = self._state / "quarantine" / f"{result['name']}.jsonl"
-                bad.parent.mkdir(parents=True, exist_ok=True)
-                (self._state / "partial.quarantine").replace(bad)
-                folder_synced(bad.parent)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            (self._state / "partial").replace(final)
-        except FileNotFoundError:
-            raise ConfigurationError(
-                f"{final} was written and is gone; choose a new output folder, or put it back"
-            ) from None
-        folder_synced(final.parent)
+        if result["quarantined"]:
+            _moved(self._state / "partial.quarantine", self._state / "quarantine" / f"{result['name']}.jsonl")
+        if result["output_sha256"]:
+            _moved(self._state / "partial", self._job.output / result["name"])
 
     def _is_done(self, source: Source) -> bool:
         result = self._results.get(source.name)
         if result is None:
+            return False
+        if result["output_sha256"] and not (self._job.output / source.name).exists():
+            del self._results[source.name]  # somebody has removed it: it is masked again
             return False
         status = source.path.stat()
         same = (status.st_size, status.st_mtime_ns) == (result["size"], result["mtime_ns"])
@@ -456,8 +447,13 @@ class _Run:
                 self.progress.resumed += _size(source.path)
                 self._count(self._results[source.name])
         self.progress.read = self.progress.resumed
-        if not left and self.progress.done == len(self._found):
+        if self.progress.done == len(self._found):
             return
+        if not self._settings.key and not self._settings.restore:
+            raise ConfigurationError(
+                f"the key of {self._job.output} was drawn for that run and is gone; to add files to an output "
+                "folder later, give it a key of your own from the start (--key-file), or choose a new folder"
+            )
         before, current = self.progress.read, -1
         with Pool(workers, _Worker, self._settings) as pool:
             for task, outcome in pool.results(self._tasks()):
@@ -569,8 +565,9 @@ class _Run:
         self._output.close()
         self._bad.close()
         size, digest = self._output.size, self._output.sha.hexdigest()
-        if source.format == "parquet" and not task.damage:
-            size, digest = self._assembled(source)
+        if source.format == "parquet":
+            # There is no half of a Parquet file: what cannot be read has no output.
+            size, digest = (0, "") if task.damage else self._assembled(source)
         self._result |= {"input_sha256": task.digest, "output_size": size, "output_sha256": digest}
         self._journal.add({"what": "done", "file": source.name, "result": self._result})
         self._rename(self._result)
@@ -628,6 +625,17 @@ def _add(total: dict[str, Any], part: dict[str, Any]) -> None:
     for name in ("rows", "masked", "quarantined"):
         total[name] += part[name]
     total["findings"] = dict(sorted((Counter(total["findings"]) + Counter(part["findings"])).items()))
+
+
+def _moved(old: Path, new: Path) -> None:
+    """Give a file its last name, unless an earlier run has. Raises ConfigurationError where it is gone."""
+    new.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        old.replace(new)
+    except FileNotFoundError:
+        if not new.exists():
+            raise ConfigurationError(f"{new} was written and is gone; choose a new output folder") from None
+    folder_synced(new.parent)
 
 
 def _layout(said: dict[str, Any]) -> Layout:
