@@ -328,7 +328,7 @@ class _Fallback:
 class _Linear:
     """RE2 on bytes: the one-byte image where the pattern names only ASCII, else UTF-8."""
 
-    __slots__ = ("aligned", "back", "group", "match")
+    __slots__ = ("_again", "_whole", "aligned", "back", "group", "match")
 
     def __init__(self, source: str, before: str, after: str) -> None:
         whole = f"{BOUNDARIES[before][2]}({source}){BOUNDARIES[after][3]}"
@@ -341,6 +341,8 @@ class _Linear:
             raise PatternSyntaxError(f"does not compile in RE2: {shown}") from None
         self.match = compiled._regexp.Match  # the public wrapper builds a generator and a match per search
         self.group = compiled.groupindex.get(b"value", 1)
+        self._whole = whole
+        self._again: Any = None
         # The neighbours before a match are consumed, so a search starts that many bytes early to have them.
         self.back = {"none": 0, "number": 2, "decimal": 2, "any_letter": 4}.get(before, 1)
 
@@ -353,8 +355,9 @@ class _Linear:
     def search(self, text: bytes, start: int, stop: int) -> Place | None:
         back = self.back
         at = start - back if start > back else 0
+        match = self.match
         while True:
-            spans = self.match(_UNANCHORED, text, at, stop)
+            spans = match(_UNANCHORED, text, at, stop)
             whole_start, whole_end = spans[1]
             if whole_start < 0:
                 return None
@@ -363,7 +366,17 @@ class _Linear:
                 if value_start < 0:  # the group `value` stands in an alternative that was not taken
                     return whole_start, whole_end, whole_start, whole_end
                 return whole_start, whole_end, value_start, value_end
-            at += 1  # with fewer neighbours before it, the match began too early
+            if at == 0 and match is self.match:
+                match = self._behind()  # the text's edge was its neighbour, where a character should have been
+            else:
+                at += 1  # with fewer neighbours before it, the match began too early
+
+    def _behind(self) -> Any:
+        """RE2's search for matches that do not begin the text."""
+        if self._again is None:
+            whole = self._whole.replace(r"\A|", "")
+            self._again = re2.compile(whole.encode(), _options("LATIN1" if self.aligned else "UTF8"))._regexp.Match
+        return self._again
 
     def value(self, text: bytes, place: Place) -> str:
         return text[place[2] : place[3]].decode("utf-8", "replace")
