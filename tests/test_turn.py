@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import pytest
@@ -610,3 +611,56 @@ def test_a_quiet_lane_is_read_even_where_the_bytes_hold_nothing(session: Session
     said = turn.receive(f"data: {event('<PER')}\n\n".encode()) + turn.receive(f"data: {event('SON_1>')}\n\n".encode())
 
     assert rb"\u5f20\u4e09" in said + turn.close()
+
+
+BESIDE = [
+    # what the event says beside its lane, and whether it holds something to restore
+    ({"note": "plain"}, False),
+    ({"note": "<PHONE_NUMBER_1>"}, True),
+    ({"note": "plain", "more": "<PHONE_NUMBER_1>"}, True),
+    ({"note": 'a ": 1 <PHONE_NUMBER_1>'}, True),
+    ({"note": 'a ": 1 plain'}, False),
+    ({"note": 'a ": 13900139000'}, True),
+    ({"note": 'a ": 2 plain'}, False),
+    ({"text": "<PHONE_NUMBER_1>"}, True),
+    ({"note": "hello"}, False),
+    ({"13900139000": "plain"}, False),
+    ({"number": 13900139000}, False),
+    ({"number": 13900139001}, False),
+]
+
+
+@pytest.mark.parametrize("said", ["hello", "", "你好", "<PHONE_NUMBER_1>"])
+def test_what_stands_beside_a_lane_is_looked_at_whenever_it_is_new(patterns: Masker, said: str) -> None:
+    """What an event repeats is looked through once: the order and number of the events must not matter."""
+    descriptor = patterns.descriptors.named("openai.chat")
+    assert descriptor is not None
+
+    def events() -> list[dict[str, Any]]:
+        rows = [{**beside, "choices": [{"index": 0, "delta": {"content": said}}]} for beside, _ in BESIDE]
+        return [*rows, *reversed(rows), *rows]
+
+    def replied(*, alone: bool) -> list[bytes]:
+        out, turn = [], None
+        for document in events():
+            if turn is None or alone:
+                session = patterns.session()
+                session.mask("13800138000")
+                turn = Turn(descriptor, session)
+                turn.open(200, "text/event-stream")
+            frame = b"data: " + json.dumps(document, ensure_ascii=False).encode() + b"\n\n"
+            out.append(turn.receive(frame) + (turn.close() if alone else b""))
+        return out if alone else [*out, turn.close() if turn is not None else b""]
+
+    together, alone = b"".join(replied(alone=False)), b"".join(replied(alone=True))
+    beside = [
+        [
+            {key: value for key, value in json.loads(line[6:]).items() if key != "choices"}
+            for line in raw.split(b"\n\n")
+            if line
+        ]
+        for raw in (together, alone)
+    ]
+
+    assert beside[0] == beside[1]
+    assert [one != was for one, (was, _) in zip(beside[0], BESIDE, strict=False)] == [changes for _, changes in BESIDE]

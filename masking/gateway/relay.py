@@ -177,7 +177,7 @@ class Relay:
                 said = self._restored(turn, chunk)
                 if said:
                     last = said
-                    await self._say(said)
+                    await (self._say(said) if self._family.ascii_only else self._write(said))
         except UpstreamBroke:
             # What was held back is said first, so that no text is lost on our account.
             said = whole(turn.close()) if is_sse else turn.close()
