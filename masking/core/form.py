@@ -17,20 +17,28 @@ def forms(grammar: Grammar, text: str) -> Iterator[tuple[int, int]]:
 
     Of whatever session: this finds what a user typed, before values beside it become placeholders.
     """
-    at = begin(grammar.anywhere, text, 0)
-    while at < len(text):
-        end, placeholder = form(grammar, text, at, None, last=True) or (at, "")
-        if placeholder:
-            yield at, end
-        at = begin(grammar.anywhere, text, end if placeholder else at + 1)
+    done = 0
+    for number in grammar.numbers(text):
+        # Only where a number stands behind an entity's last letters: most characters at which a form may begin are
+        # nowhere near one.
+        at = max(done, number - grammar.reach)
+        while at > done and text[at - 1] == "\\":  # which of a row of backslashes escapes is told from its beginning
+            at -= 1
+        while (at := begin(grammar.anywhere, text, at, number)) < number:
+            end, placeholder = form(grammar, text, at, None, last=True) or (at, "")
+            if placeholder:
+                yield at, end
+            at = done = end if placeholder else at + 1
 
 
-def begin(starts: re.Pattern[str], text: str, at: int) -> int:
-    """The next place from `at` on where a form may begin, or the text's length; an escaped backslash begins none."""
+def begin(starts: re.Pattern[str], text: str, at: int, stop: int | None = None) -> int:
+    """The next place from `at` on where a form may begin, or `stop`, the text's end without it; an escaped backslash
+    begins none."""
+    stop = len(text) if stop is None else stop
     while True:
-        start = starts.search(text, at)
+        start = starts.search(text, at, stop)
         if start is None:
-            return len(text)
+            return stop
         at = start.start()
         if not text.startswith("\\\\", at):
             return at

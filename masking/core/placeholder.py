@@ -16,9 +16,14 @@ so what it says of a text does not depend on how the text was cut.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+try:
+    import re2
+except ImportError:  # as re2 is where there is no wheel of it
+    re2 = None
 
 __all__ = ["ENTITY", "LONGEST", "Escape", "Grammar", "State", "canonical", "escape_of"]
 
@@ -61,6 +66,9 @@ _BRACKETS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...], bool], ...]] = (
     (("{",), ("}",), False),
     (("{{",), ("}}",), False),
 )
+_UNANCHORED: Final = None if re2 is None else re2._re2.RE2.Anchor.UNANCHORED
+_JOINT: Final = 5  # characters of the longest of what follows, `&#95;` without one
+_OPENER: Final = 8  # ... and of an opening bracket with the blanks behind it
 _INNER: Final = ("_", "\\_", "\\\\_", " ", "-", "%5f", "&#95;")
 
 
@@ -158,13 +166,27 @@ class _Builder:
 def _before_a_number(entities: Iterable[str]) -> str:
     """A pattern for a number's first digit behind the last letters of some entity and what may stand between them."""
     tails: dict[int, set[str]] = {}
-    for entity in entities:
-        tail = entity.lower().rpartition("_")[2][-_TAIL:]
+    for tail in _tails(entities):
         tails.setdefault(len(tail), set()).add("".join(map(_as_folded, tail)))
     joints = ["".join(map(_as_folded, joint)) for joint in (*_INNER, "")]
     # A group for each length and joint: what a lookbehind looks at has one length.
     behind = [f"(?<=(?:{'|'.join(sorted(same))}){joint}.)" for same in tails.values() for joint in joints]
     return f"[1-9１-９](?:{'|'.join(behind)})"
+
+
+def _tails(entities: Iterable[str]) -> set[str]:
+    """The last letters of the entities, as they count."""
+    return {entity.lower().rpartition("_")[2][-_TAIL:] for entity in entities}
+
+
+def _quick(entities: Iterable[str]) -> Any:
+    """The same as `_before_a_number`, read forward by RE2: whether a text has any; None without RE2."""
+    if re2 is None or not (tails := sorted(_tails(entities))):
+        return None
+    either = ("|".join("".join(map(_as_folded, one)) for one in some) for some in (tails, (*_INNER, "")))
+    options = re2.Options()
+    options.never_capture = True
+    return re2.compile("(?:{})(?:{})[1-9１-９]".format(*either).encode(), options)._regexp
 
 
 @cache
@@ -191,6 +213,8 @@ class Grammar:
         self.quiet: dict[str, str] = {}
         self.loud: dict[str, str] = {}
         self._possible = re.compile(_before_a_number(self.entities))
+        self._quick = _quick(self.entities)
+        self.reach = max((len(one) + _JOINT * one.count("_") for one in entities), default=0) + _JOINT + _OPENER
 
     def _automaton(self) -> tuple[_Builder, State, State]:
         """The automaton, where bracketed forms begin in it, and bare ones: made when the first text may hold a form."""
@@ -215,7 +239,15 @@ class Grammar:
 
         Cheaper than looking for where one begins, and enough for nearly every text.
         """
+        if self._quick is not None:
+            data = text.encode("utf-8", "replace")
+            found: bool = self._quick.Match(_UNANCHORED, data, 0, len(data))[0][0] >= 0
+            return found
         return self._possible.search(text) is not None
+
+    def numbers(self, text: str) -> Iterator[int]:
+        """Where the number of a form may begin in a whole text, in order."""
+        return (match.start() for match in self._possible.finditer(text))
 
     def begin(self, character: str) -> State | None:
         """The state after the first character of a form, or None."""
