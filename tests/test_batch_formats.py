@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -19,6 +20,7 @@ from test_batch import MOBILES, batch, chat, quiet
 from masking.batch.cut import Block, DamagedError, Prefix, lines
 from masking.batch.elements import elements
 from masking.batch.records import Records
+from masking.batch.row import spliced
 
 MAIL = "zhang.san@example.com"
 COMPRESSED: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
@@ -140,3 +142,51 @@ def test_a_row_longer_than_the_limit_is_passed_over_and_what_follows_is_not() ->
 def test_what_is_no_json_is_told_of(text: str) -> None:
     with pytest.raises(DamagedError):
         list(elements(iter([text.encode()]), 1, 1000, Prefix()))
+
+
+def test_token_probabilities_spell_the_text_and_are_dropped(tmp_path: Path) -> None:
+    tokens = [{"token": part, "bytes": list(part.encode())} for part in ("138", "0013", "8000")]
+    row = {"choices": [{"message": {"role": "assistant", "content": "yes"}, "logprobs": {"content": tokens}}]}
+    source = tmp_path / "x.jsonl"
+    source.write_text(json.dumps(row) + "\n", "utf-8")
+    quiet(source, "-o", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "x.jsonl").read_text("utf-8"))["choices"][0]["logprobs"] is None
+
+
+def test_all_but_the_values_keeps_its_own_spelling(tmp_path: Path) -> None:
+    row = (
+        f' {{"said" : "\\ud83d \\u4e2d {MAIL}", "n":1e400, "big": [12345678901234567890123.50, -0, 1.10, true],\t"k\\"":null, '
+        f'"tel": 13800138000, "{{": "}}, \\"x\\": {MAIL}"}} \n'
+    )
+    source = tmp_path / "x.jsonl"
+    source.write_text(row, "utf-8")
+    quiet(source, "-o", tmp_path / "out", "--mapping", "irreversible")
+    expected = (
+        row.replace(MAIL, "<EMAIL_ADDRESS>").replace("13800138000", '"<PHONE_NUMBER>"').replace("\\u4e2d", "\\u4e2d")
+    )
+    assert (tmp_path / "out" / "x.jsonl").read_text("utf-8") == expected
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+        max_leaves=20,
+    ),
+    st.booleans(),
+    st.sampled_from([None, 1, "\t"]),
+)
+def test_splicing_changes_strings_and_nothing_else(doc: Any, ascii_only: bool, indent: Any) -> None:
+    def other(node: Any) -> Any:
+        if isinstance(node, str):
+            return f"<{node}>" if len(node) % 2 else node
+        if isinstance(node, list):
+            return [other(one) for one in node]
+        return {key: other(value) for key, value in node.items()} if isinstance(node, dict) else node
+
+    raw = json.dumps(doc, ensure_ascii=ascii_only, indent=indent).encode("utf-8", "surrogatepass")
+    new = other(doc)
+    assert spliced(raw, doc, doc) == raw
+    made = spliced(raw, doc, new)
+    assert json.loads(made) == new
+    assert made == json.dumps(new, ensure_ascii=raw.isascii(), indent=indent).encode("utf-8", "surrogatepass")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,14 +22,17 @@ Text = Callable[[str], str]
 Walk = Callable[[Any, Text], tuple[Any, bool]]
 """(document, mask) -> the document with every text masked, in place, and whether anything changed."""
 
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[^\[\]{},:" \t\r\n]+', re.DOTALL)
 _LOOKS_LIKE_JSON = ('{"', '[{"', "{}", "[]")
 
 
 class Row(Protocol):
     """A row at work: `walk` visits its texts, always the same ones in the same order; `write` is the row's new bytes.
 
-    Both raise UnmaskableError for what cannot be made safe.
+    Both raise UnmaskableError for what cannot be made safe. `altered`: it must be written though no text changed.
     """
+
+    altered: bool
 
     def walk(self, mask: Text) -> None: ...
     def write(self) -> bytes: ...
@@ -37,7 +41,7 @@ class Row(Protocol):
 class Json:
     """A JSON value; what surrounds it, the end of the line, stays."""
 
-    __slots__ = ("_after", "_before", "_raw", "_walk", "doc")
+    __slots__ = ("_after", "_before", "_raw", "_walk", "altered", "doc")
 
     def __init__(self, raw: bytes, walk: Walk) -> None:
         body = raw.strip()
@@ -45,6 +49,7 @@ class Json:
         self._before, self._after = raw[:at], raw[at + len(body) :]
         self._raw = body
         self._walk = walk
+        self.altered = False
         self.doc = read(body)
 
     def walk(self, mask: Text) -> None:
@@ -54,16 +59,55 @@ class Json:
             raise UnmaskableError(error.what) from None
 
     def write(self) -> bytes:
-        return self._before + dump(self.doc, ascii_only=self._raw.isascii()) + self._after
+        if self.altered:
+            return self._before + dump(self.doc, ascii_only=self._raw.isascii()) + self._after
+        return self._before + spliced(self._raw, read(self._raw), self.doc) + self._after
+
+
+def spliced(raw: bytes, old: Any, new: Any) -> bytes:
+    """The JSON `raw`, which reads as `old`, with what is other in `new`; everything else keeps its own spelling.
+
+    Both are of one structure. So numbers that no float holds keep every digit, and blanks stay.
+    """
+    pieces: list[bytes] = []
+    at = 0
+    ascii_only = raw.isascii()
+    for token, was, now in zip(_TOKEN.finditer(raw), _leaves(old), _leaves(new), strict=True):
+        if now is not was and now != was:
+            pieces += raw[at : token.start()], _spelled(now, ascii_only=ascii_only)
+            at = token.end()
+    pieces.append(raw[at:])
+    return b"".join(pieces)
+
+
+def _leaves(node: Any) -> Iterator[Any]:
+    """Keys and values that hold no others, in the order of the text."""
+    if type(node) is dict:
+        for key, value in node.items():
+            yield key
+            yield from _leaves(value)
+    elif type(node) is list:
+        for value in node:
+            yield from _leaves(value)
+    else:
+        yield node
+
+
+def _spelled(value: Any, *, ascii_only: bool) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=ascii_only).encode()
+    except UnicodeEncodeError:  # half a pair of surrogates
+        return json.dumps(value).encode()
 
 
 class Line:
     """A line of plain text."""
 
-    __slots__ = ("_end", "_text")
+    __slots__ = ("_end", "_text", "altered")
 
     def __init__(self, raw: bytes) -> None:
         text = decoded(raw)
+        self.altered = False
         self._text = text.rstrip("\r\n")
         self._end = text[len(self._text) :]
 
@@ -77,12 +121,13 @@ class Line:
 class Fields:
     """A record of CSV or TSV. A field that holds a JSON object, or a list of them, is opened."""
 
-    __slots__ = ("_delimiter", "_end", "_fields", "_quoted", "_walks")
+    __slots__ = ("_delimiter", "_end", "_fields", "_quoted", "_walks", "altered")
 
     def __init__(self, raw: bytes, delimiter: str, walks: tuple[Walk | None, ...]) -> None:
         text = decoded(raw)
         body = text.rstrip("\r\n")
         self._end = text[len(body) :]
+        self.altered = False
         self._delimiter = delimiter
         self._walks = walks
         # Where every field is quoted, every field stays so.

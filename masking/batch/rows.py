@@ -13,12 +13,12 @@ from typing import Any, Literal, get_args
 from masking.batch.cut import Block
 from masking.batch.deflate import compressed
 from masking.batch.row import Fields, Json, Line, Only, Row, Walk
-from masking.batch.shape import conversation_of, shape_of
+from masking.batch.shape import at, conversation_of, dropped, shape_of
 from masking.batch.source import Format
 from masking.core.document import Document
 from masking.core.errors import ConfigurationError, MaskingError, UnmaskableError
 from masking.core.finding import Finding
-from masking.core.path import Path, parse
+from masking.core.path import Path, parse, spell
 from masking.core.session import Masked, Session
 from masking.masker import Masker
 from masking.shadow import Shadow, ShadowFile
@@ -137,11 +137,12 @@ class Rows:
                 pieces[place.piece] = _nothing(raw, layout)
                 outcome.bad.append(Bad(place.row, block.start + place.start, len(raw), _why(error)))
         for one, texts in zip(rows, self.texts([(one.texts, one.conversation) for one in rows], outcome), strict=True):
-            if texts is None:
+            if texts is None and not one.row.altered:
                 continue
             raw = pieces[one.place.piece]
             try:
-                one.row.walk(_Replace(one.texts, texts))
+                if texts is not None:
+                    one.row.walk(_Replace(one.texts, texts))
                 pieces[one.place.piece] = one.row.write()
                 outcome.masked += 1
             except Exception as error:  # noqa: BLE001
@@ -219,6 +220,7 @@ class Walks:
         self.columns = {path[0] for path in only} if only else None
         embedded = [(name,) for name in layout.columns] if layout.format == "parquet" else []
         self._walk: Walk = Only(only) if only else shape.document(own, embedded).mask
+        self._drop = () if only or settings.restore else shape.drop
         self.conversation = parse(settings.conversation) if settings.conversation else shape.conversation
         self._fields = tuple(_column(name, only, own) for name in layout.columns)
         place = self.conversation
@@ -227,6 +229,9 @@ class Walks:
 
     def texts(self, doc: Any) -> list[str]:
         """The texts of a document, in the order in which `put` takes them. Raises UnmaskableError."""
+        for path in self._drop:
+            if any(True for _ in at(doc, path)):
+                raise UnmaskableError(f"{spell(path)} spells the text in pieces; leave the field out of the file")
         texts: list[str] = []
 
         def collect(text: str) -> str:
@@ -247,6 +252,8 @@ class Walks:
         match layout.format:
             case "jsonl" | "json":
                 row = Json(raw, self._walk)
+                for path in self._drop:
+                    row.altered = dropped(row.doc, path) or row.altered
                 conversation = conversation_of(row.doc, self.conversation) if self.conversation else None
             case "csv" | "tsv":
                 row = Fields(raw, layout.delimiter, self._fields)

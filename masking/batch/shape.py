@@ -50,8 +50,8 @@ _BESIDE = (
     "tools[*].function.name",
     "choices[*].index",
     "choices[*].finish_reason",
-    "choices[*].logprobs",
 )
+_DROP = ("choices[*].logprobs",)  # tokens and their bytes: the text once more, in pieces in which nothing is found
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Shape:
     opaque: tuple[Path, ...] = ()
     json: tuple[Path, ...] = ()
     data_urls: tuple[Path, ...] = ()
+    drop: tuple[Path, ...] = ()
     conversation: Path | None = None
 
     def fits(self, row: Any) -> bool:
@@ -88,10 +89,11 @@ def known() -> tuple[Shape, ...]:
 
 
 def _shape(one: dict[str, Any]) -> Shape:
-    opaque, json, urls = list(one.get("opaque", ())), [], []
+    opaque, json, urls, drop = list(one.get("opaque", ())), [], [], list(one.get("drop", ()))
     for under in one.get("under", ()):
         place = f"{under}." if under else ""
         opaque += [place + path for path in _BESIDE]
+        drop += [place + path for path in _DROP]
         for messages in _MESSAGES:
             opaque += [f"{place}{messages}.{path}" for path in _MESSAGE_OPAQUE]
             json += [f"{place}{messages}.{path}" for path in _MESSAGE_JSON]
@@ -106,6 +108,7 @@ def _shape(one: dict[str, Any]) -> Shape:
         tuple(map(parse, dict.fromkeys(opaque))),
         tuple(map(parse, dict.fromkeys(json))),
         tuple(map(parse, dict.fromkeys(urls))),
+        tuple(map(parse, dict.fromkeys(drop))),
         parse(conversation) if conversation else None,
     )
 
@@ -139,6 +142,21 @@ def at(row: Any, path: Path) -> Iterator[Any]:
             yield from at(item, path[1:])
     elif isinstance(row, dict):
         yield from at(row.get(path[0]), path[1:])
+
+
+def dropped(row: Any, path: Path) -> bool:
+    """Put null at a path, in place; whether anything stood there."""
+    if path[0] is None:
+        places: Iterable[Any] = range(len(row)) if isinstance(row, list) else ()
+    else:
+        places = (path[0],) if isinstance(row, dict) and path[0] in row else ()
+    found = False
+    for place in places:
+        if len(path) > 1:
+            found = dropped(row[place], path[1:]) or found
+        elif row[place] is not None:
+            row[place], found = None, True
+    return found
 
 
 def conversation_of(row: Any, path: Path) -> str | None:
