@@ -464,6 +464,9 @@ def test_a_case_is_written_from_the_page_and_run_there(tmp_path: Path) -> None:
         assert taken.headers["content-type"].startswith(media)
         assert "attachment" in taken.headers["content-disposition"]
         assert "13800138001" not in taken.text
+    audit = page.client.post("/suites", data={"token": page.token, "take": "html"})
+    assert audit.headers["content-disposition"] == 'attachment; filename="masking-report.html"'
+    assert "The policy does not hold." in audit.text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml"]
 
 
@@ -611,3 +614,13 @@ def test_coverage_names_rules_cases_and_gaps(page: Page, monkeypatch: pytest.Mon
     assert counted.status_code == 200
     assert re.search(r'<td class="n">[1-9]\d*</td>', counted.text)
     assert page.get("/coverage?category=Nowhere").status_code == 422
+
+
+def test_the_screenshots_of_the_guide_are_there_and_small() -> None:
+    guide = (ROOT / "docs/how-to/policy-studio.md").read_text("utf-8")
+    shown = re.findall(r"\]\(\.\./images/([\w-]+\.png)\)", guide)
+    assert len(shown) >= 4
+    for name in shown:
+        image = ROOT / "docs/images" / name
+        assert image.read_bytes().startswith(b"\x89PNG")
+        assert image.stat().st_size < 200 * 1024

@@ -237,6 +237,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "suites.version": ("{rules} rules, fingerprint {digest}", "{rules} 条规则，指纹 {digest}"),
     "suites.take": ("Take the report away, without values:", "下载报告（不含值）："),
+    "suites.take.html": ("For an auditor, with the cases' texts:", "供审计使用（含用例文本）："),
     "status.passed": ("passed", "通过"),
     "status.failed": ("failed", "失败"),
     "status.gap": ("known gaps", "已知缺口"),

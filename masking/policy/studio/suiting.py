@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from masking.core.errors import ConfigurationError, MaskingError, ModelError
-from masking.files import shipped
+from masking.files import read_category, shipped
+from masking.policy.coverage import cover, read_obligations
+from masking.policy.page import as_html
 from masking.policy.report import as_json, as_junit, as_sarif, marked
 from masking.policy.result import Report, SuiteResult
 from masking.policy.run import Policy, run_suite
@@ -69,7 +72,7 @@ class Suiting:
         if form.refused:
             return self._screens.refused(request, form.refused)
         if form["take"]:
-            return self._taken(request, form["take"])
+            return await run_in_threadpool(self._taken, request, form["take"])
         return await run_in_threadpool(self._ran, request, form["suite"], form["edited"] == "on")
 
     def _listed(self) -> list[Listed]:
@@ -129,12 +132,24 @@ class Suiting:
 
     def _taken(self, request: Request, kind: str) -> Response:
         report = self._reports.get(self._screens.owner(request))
+        if report is not None and kind == "html":
+            return self._page_to_take(request, report)
         if report is None or kind not in _TYPES:
             return self._page(request, translator(self._screens.lang(request))("suites.none"), "")
         media, write = _TYPES[kind]
         name = f"masking-report.{_SUFFIX[kind]}"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(write(report), media_type=media, headers=headers)
+
+    def _page_to_take(self, request: Request, report: Report) -> Response:
+        """The page for an auditor, with what the tested category covers."""
+        results = [one for suite in report.suites for one in suite.cases]
+        named = dict.fromkeys(name for one in results for name in one.case.categories)
+        rows = cover([read_category(name) for name in named], read_obligations(), results)
+        made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        text = as_html(report, rows, lang=self._screens.lang(request), date=made)
+        headers = {"content-disposition": 'attachment; filename="masking-report.html"'}
+        return Response(text, media_type="text/html", headers=headers)
 
     def _page(self, request: Request, error: str, key: str) -> Response:
         draft = self._drafts.get(self._screens.owner(request))
