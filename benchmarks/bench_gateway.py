@@ -58,15 +58,15 @@ WORDS = [
     "here",
 ]
 VALUE = re.compile(rb"1[3-9]\d{9}")
-CREATED = re.compile(rb'"created": ?(\d+)')
+SENT = re.compile(rb": sent at ([\d ]+)\n")
 PLACEHOLDER = re.compile(rb"<PHONE_NUMBER_1>")
 
 
-def chunk(text: str, created: int, finish: str = "null") -> bytes:
-    """One event of OpenAI's chat API; `created` carries the clock."""
+def chunk(text: str, finish: str = "null") -> bytes:
+    """One event of OpenAI's chat API."""
     delta = json.dumps({"content": text}) if text else "{}"
     return (
-        f'{{"id":"chatcmpl-0001","object":"chat.completion.chunk","created":{created},"model":"bench-1",'
+        f'{{"id":"chatcmpl-0001","object":"chat.completion.chunk","created":1700000000,"model":"bench-1",'
         f'"choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}'
     ).encode()
 
@@ -132,8 +132,9 @@ class UpstreamProtocol(asyncio.Protocol):
         placeholder = PLACEHOLDER.search(body)
         said = placeholder[0].decode() if placeholder else "none"
         clock = time.monotonic_ns
+        times: list[str] = []
         if not every:
-            events = [self.event(chunk(WORDS[n % len(WORDS)] + " ", 1)) for n in range(len(WORDS) * 4)]
+            events = [self.event(chunk(WORDS[n % len(WORDS)] + " ")) for n in range(len(WORDS) * 4)]
             for start in range(0, count, 64):
                 await self.can.wait()
                 for n in range(start, min(start + 64, count)):
@@ -146,10 +147,13 @@ class UpstreamProtocol(asyncio.Protocol):
                 if marked:  # every fourth event quotes the value, cut in two
                     half = len(said) // 2
                     text = {1: f" {said[:half]}", 2: f"{said[half:]} "}.get(n % 4, f" {marked}.{n}")
-                self.transport.write(self.event(chunk(text, clock())))
+                times.append(str(clock()))
+                self.transport.write(self.event(chunk(text)))
                 pause = begun + (n + 1) * every - time.monotonic()
                 await asyncio.sleep(max(0.0, pause))
-        self.transport.write(self.event(chunk("", clock(), '"stop"')) + self.event(b"[DONE]") + b"0\r\n\r\n")
+        said = b": sent at " + " ".join(times).encode() + b"\n\n"  # a comment: it passes whoever stands between
+        self.transport.write(self.event(chunk("", '"stop"')) + b"%x\r\n%s\r\n" % (len(said), said))
+        self.transport.write(self.event(b"[DONE]") + b"0\r\n\r\n")
 
 
 # The floor: bytes in, bytes out
@@ -329,16 +333,23 @@ async def paced(port: int, pid: int, streams: int, events: int, every: float) ->
     """CPU seconds of the proxy per event, and each event's seconds from the upstream's write to our read."""
     late: list[float] = []
     clock = time.monotonic_ns
-
-    def see(data: bytes) -> None:
-        now = clock()
-        late.extend((now - int(one)) / 1e9 for one in CREATED.findall(data))
-
     before = cpu(pid) if pid else 0.0
 
     async def one(number: int) -> str:
+        came: list[int] = []
+        rest = bytearray()
+
+        def see(data: bytes) -> None:
+            came.extend([clock()] * data.count(b'"created"'))
+            if b": sent at" in data or rest:
+                rest.extend(data)
+
         await asyncio.sleep(every / 1000 * number / streams)
-        return await stream(port, request(events, every), see)
+        end = await stream(port, request(events, every), see)
+        sent = SENT.search(rest)
+        assert sent, bytes(rest[:100])
+        late.extend((after - int(at)) / 1e9 for at, after in zip(sent[1].split(), came, strict=False))
+        return end
 
     ends = await asyncio.gather(*(one(number) for number in range(streams)))
     assert set(ends) == {""}, ends
