@@ -22,6 +22,8 @@ _ANTHROPIC = {
     429: "rate_limit_error",
     504: "timeout_error",
 }
+# https://help.aliyun.com/zh/model-studio/error-code: SDKs choose the class of an error by these.
+_DASHSCOPE = {"invalid_api_key": "InvalidApiKey"}
 _GOOGLE = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
@@ -56,7 +58,7 @@ def document(shape: Shape, refused: Refused, *, request_id: str = "", host: str 
             head = {"RequestId": request_id.upper(), "HostId": host, "Recommend": ""}
             return {**head, "Code": code, "Message": what}
         case "dashscope":
-            return {"code": code, "message": what, "request_id": request_id}
+            return {"code": _DASHSCOPE.get(code, code), "message": what, "request_id": request_id}
         case "anthropic":
             kind = _ANTHROPIC.get(status, "api_error" if status >= 500 else "invalid_request_error")
             error = {"type": kind, "message": what, "code": code}
