@@ -28,7 +28,7 @@ from masking.core.session import LITERAL, Masked, Session
 from masking.masker import Masker
 from masking.policy import exchange
 from masking.policy.result import CaseResult, Lane, Status, Violation
-from masking.policy.suite import Case, Claim, Message, Suite, Variant, free_places, nearest, occurrences
+from masking.policy.suite import Case, Claim, Message, Suite, Variant, free_places, left_over, nearest, occurrences
 from masking.policy.variant import rewrite
 
 __all__ = ["Cuts", "Policy", "check_entities", "run_case", "run_suite"]
@@ -134,7 +134,7 @@ class _Run:
     def _text(self, index: int, masked: Masked) -> None:
         message = self.messages[index]
         if self.case.must_mask is not None and not self.case.must_mask:
-            for finding in masked.findings:
+            for finding in (one for one in masked.findings if one.entity != LITERAL):
                 what = f"{finding.entity} is found by {_rule(finding)} where nothing should be"
                 self.check("text", False, what, index, (finding.start, finding.end))
             self.checks += 1
@@ -166,9 +166,13 @@ class _Run:
         said = f"must be {' or '.join(claim.entities)}, and is {', '.join(others)}"
         self.check("text", not others, said, index, place, claim.line)
         if met and not bare:
-            plain = _without_placeholders(masked.text)
-            left = occurrences(text[start:end], plain)
-            self.check("text", not left, "is found, and its operator leaves it as it is", index, place, claim.line)
+            value = text[start:end]
+            kept = [
+                at for at in occurrences(value, text) if not _met(at, [(one.start, one.end) for one in masked.findings])
+            ]
+            left = left_over(value, text, _without_placeholders(masked.text))
+            said = "is found, and its operator leaves it as it is"
+            self.check("text", left <= len(kept), said, index, place, claim.line)
 
     def _streams(self, session: Session, masked: Sequence[Masked]) -> None:
         """The masked text comes back, however it is cut."""
@@ -259,7 +263,7 @@ class _Run:
         message = self.messages[index]
         plain = _without_placeholders(text)
         for start, end, claim in message.mask:
-            gone = claim.span is not None or not occurrences(message.text[start:end], plain)
+            gone = claim.span is not None or not left_over(message.text[start:end], message.text, plain)
             self.check(lane, gone, "must be masked, and leaves", index, (start, end), claim.line)
         for start, end, claim in message.keep:
             there = message.text[start:end] in text

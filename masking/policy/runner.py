@@ -6,11 +6,13 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from typing import Literal
 
+from masking.core.errors import MaskingError
 from masking.policy.labelled import run_labelled
 from masking.policy.result import CaseResult, LabelledResult, PolicyVersion, Report, SuiteResult
 from masking.policy.run import Cuts, Policy, check_entities, run_case
@@ -100,6 +102,8 @@ def _spread(
             finished, running = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 take(future.result())
+    except BrokenProcessPool:
+        raise MaskingError("a process that ran cases ended by itself, perhaps for lack of memory; try -j 1") from None
     finally:
         pool.shutdown(cancel_futures=True)
 

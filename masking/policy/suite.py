@@ -25,6 +25,7 @@ __all__ = [
     "Suite",
     "Threshold",
     "Variant",
+    "left_over",
     "nearest",
     "occurrences",
     "read_suite",
@@ -150,13 +151,27 @@ def occurrences(value: str, text: str) -> list[tuple[int, int]]:
     An occurrence that is a piece of a longer word or number in ASCII (`138` in `13800138000`) does not count, unless
     there are only such.
     """
+    found = _every(value, text)
+    return _whole(found, text) or found
+
+
+def left_over(value: str, original: str, masked: str) -> int:
+    """How often `value`, which stands in `original`, stands in `masked`, counted as in `original`."""
+    found = _every(value, masked)
+    return len(_whole(found, masked) if _whole(_every(value, original), original) else found)
+
+
+def _every(value: str, text: str) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     at = text.find(value) if value else -1
     while at >= 0:
         found.append((at, at + len(value)))
         at = text.find(value, at + len(value))
-    whole = [place for place in found if not (_joined(text, place[0]) or _joined(text, place[1]))]
-    return whole or found
+    return found
+
+
+def _whole(places: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
+    return [place for place in places if not (_joined(text, place[0]) or _joined(text, place[1]))]
 
 
 def _joined(text: str, at: int) -> bool:

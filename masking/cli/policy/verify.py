@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -9,8 +10,10 @@ import orjson
 
 from masking.cli.policy.progress import bar
 from masking.files import category_names, read_category
+from masking.policy.coverage import read_obligations
 from masking.policy.exception import Exceptions, read_exceptions
-from masking.policy.lint import Lint, lint_category, settled
+from masking.policy.lint import Lint, lint_category, lint_references, settled
+from masking.policy.suite import shipped_suites
 
 __all__ = ["command"]
 
@@ -41,6 +44,8 @@ def command(names: tuple[str, ...], models: str, exceptions: Path | None, *, ver
     with bar("rules", sum(len(category.rules) for category in categories)) as progress:
         for category in categories:
             found += lint_category(category, "off" if models == "off" else "on", proved=proved, progress=progress)
+    if not names:
+        found += lint_references(_named(), {entity for category in categories for entity in category.entities})
     rows = settled(found, explained)
     left = [one for one in rows if not one.why]
     for one in rows if as_json else rows if verbose else left:
@@ -54,3 +59,18 @@ def command(names: tuple[str, ...], models: str, exceptions: Path | None, *, ver
         click.echo(f"{count} rules: {len(left)} to correct, {len(rows) - len(left)} explained")
     if left:
         raise click.exceptions.Exit(1)
+
+
+def _named() -> Iterator[tuple[str, str, int, str]]:
+    """The entities that the shipped suites and obligations name: entity, file, line, by what."""
+    for suite in shipped_suites():
+        for case in suite.cases:
+            if not case.known_gap:
+                for claim in case.must_mask or ():
+                    yield from ((entity, case.file, claim.line, f"{suite.name}/{case.id}") for entity in claim.entities)
+    for obligation in read_obligations():
+        for item in obligation.items:
+            if not item.gap:
+                yield from (
+                    (entity, obligation.file, item.line, f"{obligation.name}/{item.id}") for entity in item.entities
+                )
