@@ -60,7 +60,7 @@ class Shape:
 
     name: str
     about: str
-    has: tuple[Path, ...]
+    has: tuple[tuple[Path, ...], ...]
     opaque: tuple[Path, ...] = ()
     json: tuple[Path, ...] = ()
     data_urls: tuple[Path, ...] = ()
@@ -68,7 +68,7 @@ class Shape:
     conversation: Path | None = None
 
     def fits(self, row: Any) -> bool:
-        return all(any(True for _ in at(row, path)) for path in self.has)
+        return any(all(any(True for _ in at(row, path)) for path in paths) for paths in self.has)
 
     def document(self, opaque: Iterable[Path] = (), json: Iterable[Path] = ()) -> Document:
         """The shape as a document, with more places that are opaque or hold JSON."""
@@ -104,7 +104,7 @@ def _shape(one: dict[str, Any]) -> Shape:
     return Shape(
         one["shape"],
         one["about"]["en"],
-        tuple(map(parse, one["has"])),
+        tuple(tuple(map(parse, paths)) for paths in one["has"]),
         tuple(map(parse, dict.fromkeys(opaque))),
         tuple(map(parse, dict.fromkeys(json))),
         tuple(map(parse, dict.fromkeys(urls))),
