@@ -85,6 +85,8 @@ CASES: list[tuple[str, str, str, dict[str, str], bytes, int, str]] = [
     ("a key with a value", "POST", CHAT, JSON, b'{"13800138000": 1}', 400, "unmaskable"),
     ("unknown category", "POST", CHAT, {**JSON, "x-masking-category": "No"}, b"{}", 400, "InvalidParameter"),
     ("a value in an unknown query", "GET", "/v1/models?q=13800138000", {}, b"", 400, "unmaskable"),
+    ("a value in the path", "GET", "/v1/models/13800138000", {}, b"", 400, "unmaskable"),
+    ("a value in the path, escaped", "GET", "/v1/models/1380013%38000", {}, b"", 400, "unmaskable"),
     ("model studio", "POST", "/api/v1/apps/a/completion", JSON, b"[", 400, "unmaskable"),
     ("anthropic", "POST", "/v1/messages", JSON, b"[", 400, "unmaskable"),
     ("gemini", "POST", "/v1beta/models/m:generateContent", JSON, b"[", 400, "unmaskable"),

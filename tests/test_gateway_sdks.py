@@ -162,3 +162,35 @@ def test_a_question_of_a_megabyte_in_the_url(tea: Any) -> None:
     events = [event.body for event in rds.chat_messages_with_sse(models.ChatMessagesRequest(query=long), runtime)]
 
     assert long in "".join(event.answer for event in events if event.event == "message")
+
+
+@pytest.fixture(scope="module")
+def named(upstream: Watched, userinfo: Any) -> Iterator[Server]:
+    """With the models that find names."""
+    del userinfo  # skips where they are not installed
+    with serving(upstream, names="on") as server:
+        yield server
+
+
+def test_names_are_found_and_nobody_else_waits_for_them(named: Server, upstream: Watched) -> None:
+    import threading
+
+    import httpx
+
+    long = f"我叫王小明，电话{PHONE}。" + "今天我们去北京的公园散步。" * 4_000
+    body = {"model": "m", "messages": [{"role": "user", "content": long}]}
+    answers: list[httpx.Response] = []
+    asking = threading.Thread(
+        target=lambda: answers.append(httpx.post(f"{named.url}/v1/chat/completions", json=body, timeout=120))
+    )
+    asking.start()
+    count = 0
+    while asking.is_alive():
+        httpx.get(f"{named.url}/healthz").raise_for_status()
+        count += 1
+    asking.join()
+
+    assert long in answers[0].json()["choices"][0]["message"]["content"]
+    assert "王小明" not in upstream.text
+    assert "<PERSON_1>" in upstream.text
+    assert count > 3

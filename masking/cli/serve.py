@@ -33,11 +33,15 @@ _POINT = (
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="The port; 0 takes a free one.")
 @click.option("--names", type=click.Choice(["on", "off"]), default=None, help="off: without the models for names.")
 @click.option(
+    "--log", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="The form of the program's log, on standard error.",
+)  # fmt: skip
+@click.option(
     "--check", is_flag=True, help="Say what is wrong with FILE, and do not serve. Exit code 1 if anything is."
 )
 @click.option("--json", "as_json", is_flag=True, help="With --check: one JSON object.")
 def command(
-    file: Path | None, host: str | None, port: int | None, names: str | None, *, check: bool, as_json: bool
+    file: Path | None, host: str | None, port: int | None, names: str | None, log: str, *, check: bool, as_json: bool
 ) -> None:
     """Put the mask between any client and any language model, at one port.
 
@@ -58,6 +62,9 @@ def command(
         _check(file, {"host": host, "port": port, "names": names}, as_json=as_json)
         return
     server = _server(_settings(file, {"host": host, "port": port, "names": names}))
+    from masking.gateway.logs import configure
+
+    configure("INFO", "json" if log == "json" else "text")
     _tell(server)
     server.run()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from masking.core.errors import ConfigurationError, MaskingError
 from masking.gateway.auth import Account, Authenticator
-from masking.gateway.exchange import Receive, exchange, read_body, refused
+from masking.gateway.exchange import Receive, admit, exchange, read_body, refused
 from masking.gateway.family import FAMILIES, Family, family_of
 from masking.gateway.incoming import Incoming, incoming
 from masking.gateway.maskers import Maskers
@@ -174,6 +174,7 @@ class Gateway:
         try:
             if len(self._open) > limits.exchanges:
                 raise Refused(503, "ServiceUnavailable", "too many requests at a time; try again later")  # noqa: TRY301
+            admit(self._serving, request)
             if not await read_body(request, receive, limit=limits.body, seconds=limits.body_seconds):
                 return
             watch = asyncio.create_task(_watch_client(receive, task))
@@ -184,9 +185,11 @@ class Gateway:
             if not (watch is not None and watch.done()) and not relay.writing:
                 raise
         except UpstreamBroke as broke:
-            await self._fail(relay, record, Refused(502, "upstream_broke", f"the upstream's reply {broke.what}"))
+            await self._fail(
+                request, relay, record, Refused(502, "upstream_broke", f"the upstream's reply {broke.what}")
+            )
         except Exception as error:  # noqa: BLE001 - whatever it is: nothing leaves, and nothing of it is told
-            await self._fail(relay, record, refused(error) or _unexpected(error))
+            await self._fail(request, relay, record, refused(error) or _unexpected(error))
         finally:
             if watch is not None:
                 watch.cancel()
@@ -217,11 +220,11 @@ class Gateway:
                 return 503, b"text/plain", what
         return 200, b"text/plain", b"ready\n"
 
-    async def _fail(self, relay: Relay, record: Record, error: Refused) -> None:
+    async def _fail(self, request: Incoming, relay: Relay, record: Record, error: Refused) -> None:
         if relay.started == "true":
             await relay.fail(error)
         else:
-            await relay.refuse(error, close=error.status in (408, 413))
+            await relay.refuse(error, close=not request.is_read)
         self._refused(record, error)
 
     def _refused(self, record: Record, error: Refused) -> None:

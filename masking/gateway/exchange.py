@@ -13,6 +13,7 @@ Whatever goes wrong before the last step: nothing leaves.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -39,10 +40,11 @@ from masking.gateway.upstream import HttpUpstream, Outgoing
 from masking.gateway.wiring import owner_of
 from masking.masker import Masker
 
-__all__ = ["exchange", "read_body", "refused"]
+__all__ = ["admit", "exchange", "read_body", "refused"]
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
+_LINGER = 2.0  # seconds
 _LONG = 2_048  # bytes of a request that are masked without a thread, where neither model nor vault makes it wait
 
 
@@ -96,6 +98,8 @@ async def read_body(request: Incoming, receive: Receive, *, limit: int, seconds:
     declared = request.headers.get("content-length", "0")
     too_long = Refused(413, "body_too_long", f"the body is longer than {limit} bytes; send less")
     if not declared.isdecimal() or int(declared) > limit:
+        if "expect" not in request.headers:
+            await _discard(receive)
         raise too_long
     parts: list[bytes] = []
     size = 0
@@ -108,6 +112,7 @@ async def read_body(request: Incoming, receive: Receive, *, limit: int, seconds:
                 part = message.get("body", b"")
                 size += len(part)
                 if size > limit:
+                    await _discard(receive)
                     raise too_long
                 parts.append(part)
                 if not message.get("more_body", False):
@@ -115,7 +120,24 @@ async def read_body(request: Incoming, receive: Receive, *, limit: int, seconds:
     except TimeoutError:
         raise Refused(408, "body_too_slow", f"the body was not there after {seconds:g} seconds") from None
     request.body = parts[0] if len(parts) == 1 else b"".join(parts)
+    request.is_read = True
     return True
+
+
+async def _discard(receive: Receive) -> None:
+    """Read on for a moment: a connection that is closed on unread bytes takes our answer with it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER):
+            while (await receive()).get("more_body", False):
+                pass
+
+
+def admit(serving: Serving, request: Incoming) -> None:
+    """Turn away who shows no key, before the body is read. Signatures need the body. Raises AuthenticationError."""
+    family = family_of(request)
+    if serving.authenticator is not None and not family.is_openapi:
+        received = Received(request.method, request.raw_path, request.query, request.headers)
+        serving.authenticator.identify(received, signed=False)
 
 
 def _check_head(request: Incoming) -> None:
@@ -175,6 +197,7 @@ async def _masked(
         if record.decision == "unmasked":
             turn = Turn(descriptor, Unmasked(), signer="acs3", limit=limit)
             return turn, _outgoing(request, family, turn)
+        serving.maskers.check_path(masker, request.path)
         counting = Counting(session)
         turn = Turn(descriptor, counting, signer="acs3", limit=limit)
         outgoing = _outgoing(request, family, turn)

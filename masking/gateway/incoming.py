@@ -28,6 +28,8 @@ class Incoming:
     headers: Mapping[str, str]
     peer: str = ""
     body: bytes = field(default=b"")
+    is_read: bool = False
+    """Whether the body was read to its end."""
 
     @cached_property
     def parameters(self) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threading import Lock
 
+from masking.core.errors import UnmaskableError
 from masking.core.rule import ModelSource
 from masking.files import category_names
 from masking.gateway.refusal import Refused
@@ -11,7 +12,9 @@ from masking.gateway.settings import Settings
 from masking.masker import Masker
 from masking.shadow import Shadow, ShadowFile
 
-__all__ = ["Maskers"]
+__all__ = ["Maskers", "uses_models"]
+
+_PATHS = 4_096  # that are remembered
 
 
 class Maskers:
@@ -26,6 +29,7 @@ class Maskers:
         self._key = settings.placeholder_key.read().encode() if settings.placeholder_key else None
         self._lock = Lock()
         self._made: dict[str, Masker] = {}
+        self._safe_paths: set[tuple[str, str]] = set()
         self.allowed = frozenset(settings.categories or category_names()) | {settings.category}
         own = [route.category for route in settings.routes.values()]
         own += [client.category for client in settings.clients]
@@ -55,6 +59,16 @@ class Maskers:
         """The categories in use and their versions."""
         with self._lock:
             return {masker.category.name: masker.category.version for masker in self._made.values()}
+
+    def check_path(self, masker: Masker, path: str) -> None:
+        """Raises UnmaskableError for a path that holds what the category masks: there it cannot be replaced."""
+        known = (masker.category.name, path)
+        if known in self._safe_paths:
+            return
+        if masker.scan(path):
+            raise UnmaskableError("holds what the category masks; send it in the body", where="request path")
+        if len(self._safe_paths) < _PATHS:
+            self._safe_paths.add(known)
 
     def check(self, name: str, allowed: frozenset[str]) -> str:
         """The name, if it may be chosen. Raises Refused."""

@@ -37,8 +37,8 @@ class Relay:
     """
 
     __slots__ = (
-        "_family", "_now", "_request", "_send", "counting", "early", "last", "parts", "restoring", "started", "streams",
-        "withheld", "writing",
+        "_comments", "_family", "_now", "_request", "_send", "counting", "early", "last", "parts", "restoring",
+        "started", "streams", "withheld", "writing",
     )  # fmt: skip
 
     def __init__(self, request: Incoming, family: Family, send: Send) -> None:
@@ -50,6 +50,7 @@ class Relay:
         self.writing = False
         self.started: Literal["", "early", "true"] = ""
         self.streams = False
+        self._comments = False
         self.early: Literal["", "events", "document"] = ""
         self.counting: Counting | None = None
         # What it cost: parts of the reply, the seconds of restoring them, the most characters withheld at a time.
@@ -68,6 +69,8 @@ class Relay:
         is_events = media in _EVENTS
         if not self.started:
             self.streams = is_events
+            # Google's SDK takes a comment for JSON.
+            self._comments = media == _SSE and self._family.shape != "gemini"
         elif not is_json and is_events is not self.streams:  # begun early, in the form that was asked for
             raise Refused(502, "UpstreamError", "the upstream answered with something else than was asked for")
         try:
@@ -85,12 +88,14 @@ class Relay:
             return
         if not self.started and self.early:
             self.started = "early"
-            self.streams = self.early == "events"
+            self.streams = self._comments = self.early == "events"
             kind = b"text/event-stream;charset=utf-8" if self.streams else b"application/json;charset=utf-8"
             headers = [(b"content-type", kind), (b"cache-control", b"no-cache")]
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        if self.started and (self.streams or self.started == "early"):
-            await self._write(b":hb\n" if self.streams else b" ")
+        if self._comments:
+            await self._write(b":hb\n")
+        elif self.started == "early":
+            await self._write(b" ")
 
     async def fail(self, refused: Refused) -> None:
         """Say that the reply broke, in its own words; the connection is then cut, so that nobody takes it as whole."""

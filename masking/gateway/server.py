@@ -58,6 +58,8 @@ class Server:
             ssl_keyfile=listen.key,
         )
         self._server = _Uvicorn(config)
+        # A reply that broke off is cut on purpose, and was told of already.
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         self._thread: threading.Thread | None = None
 
     @property
@@ -130,6 +132,10 @@ class _Uvicorn(uvicorn.Server):
         finally:
             for one, handler in before.items():
                 signal.signal(one, handler)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "without completing response" not in str(record.msg)
 
 
 def _bound(host: str, port: int) -> socket.socket:
