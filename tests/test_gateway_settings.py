@@ -113,7 +113,7 @@ def test_what_is_noted_holds_counts_and_no_value(tmp_path: Path) -> None:
     assert sum(noted[0]["rules"].values()) == 3
     assert [line.get("code") for line in noted[1:]] == ["unmaskable", "unknown_route"]
     assert "13800138000" not in log.read_text() + metrics
-    assert 'masking_findings_total{entity="PHONE_NUMBER",side="request"} 2.0' in metrics
+    assert 'masking_findings_total{entity="PHONE_NUMBER"} 2.0' in metrics
     assert 'masking_refusals_total{reason="unmaskable",route="openai"} 1.0' in metrics
 
 

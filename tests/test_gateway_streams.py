@@ -391,7 +391,7 @@ def test_rules_are_read_again_while_a_stream_goes_on(slow_gateway: tuple[subproc
     def is_new() -> bool:
         page = httpx.get(f"{url}/metrics").text
         _streamed(url, "inv-99")
-        return 'masking_findings_total{entity="ORDER",side="request"} 2.0' in page
+        return 'masking_findings_total{entity="ORDER"} 2.0' in page
 
     assert until(is_new)
     # A mistake in the rules leaves those in use in use.

@@ -532,6 +532,19 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
         assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.glob("v.db*")} == {0o600}
 
 
+def test_what_has_expired_leaves_the_file_by_itself(tmp_path: Path, clock: Clock) -> None:
+    with SqliteVault(tmp_path / "v.db", KEYS, ttl=100, now=clock) as vault:
+        for number in range(5):
+            vault.save("ann", str(number), ENTRIES, 0)
+        clock.seconds += 1_000
+        vault.save("ann", "new", ENTRIES, 0)
+
+        assert vault.purge() == 0
+        with sqlite3.connect(tmp_path / "v.db") as db:
+            assert db.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
+        db.close()
+
+
 @pytest.mark.parametrize("broken", ["folder", "missing", "noise"])
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, broken: str) -> None:
     path = {"folder": tmp_path, "missing": tmp_path / "no" / "v.db", "noise": tmp_path / "noise"}[broken]

@@ -16,6 +16,7 @@ from masking.gateway.exchange import Receive, admit, exchange, read_body, refuse
 from masking.gateway.family import FAMILIES, Family, family_of
 from masking.gateway.incoming import Incoming, incoming
 from masking.gateway.maskers import Maskers
+from masking.gateway.metrics import TimedVault
 from masking.gateway.observer import Observer
 from masking.gateway.record import Record
 from masking.gateway.refusal import Refused
@@ -64,16 +65,17 @@ class Gateway:
             )
             for client in self.settings.clients
         ]
+        observer = Observer(self.settings.audit)
         self._serving = Serving(
             self.settings,
             Maskers(self.settings),
-            vault if vault is not None else make_vault(self.settings.vault),
+            TimedVault(vault if vault is not None else make_vault(self.settings.vault), observer.metrics),
             ThreadPoolExecutor(limits.threads, thread_name_prefix="masking"),
             self.settings.served(),
             {},
             Authenticator(accounts) if accounts else None,
             {client.name: client for client in self.settings.clients},
-            Observer(self.settings.audit),
+            observer,
         )
         self._tell_categories()
 

@@ -7,7 +7,7 @@
 | name | what |
 | --- | --- |
 | `masking_requests_total{route,decision}` | requests by decision: masked, clean, unmasked, refused, failed, gone |
-| `masking_findings_total{entity,side}` | what was found: side `request` (replaced) or `answer` (redacted) |
+| `masking_findings_total{entity}` | what was found in requests |
 | `masking_refusals_total{route,reason}` | refusals by code |
 | `masking_upstream_responses_total{route,status}` | replies of upstreams by class of status: 2xx … 5xx, broken |
 | `masking_added_seconds{route}` | seconds that masking adds to a request |
@@ -31,8 +31,9 @@ from contextlib import contextmanager
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from masking.core.errors import ConflictError, LimitError, SealError, VaultError
+from masking.vault import Stored, Vault
 
-__all__ = ["Metrics"]
+__all__ = ["Metrics", "TimedVault"]
 
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _EVENT_SECONDS = (0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1)
@@ -47,9 +48,7 @@ class Metrics:
         self.registry = CollectorRegistry(auto_describe=True)
         registry = self.registry
         self._requests = Counter("masking_requests", "Requests by decision", ["route", "decision"], registry=registry)
-        self._findings = Counter(
-            "masking_findings", "Findings by entity and side", ["entity", "side"], registry=registry
-        )
+        self._findings = Counter("masking_findings", "Findings in requests by entity", ["entity"], registry=registry)
         self._refusals = Counter("masking_refusals", "Refusals by code", ["route", "reason"], registry=registry)
         self._replies = Counter(
             "masking_upstream_responses",
@@ -88,7 +87,7 @@ class Metrics:
         """A request was masked and is on its way; `added` in seconds."""
         self._requests.labels(route, decision).inc()
         for entity, count in entities.items():
-            self._findings.labels(entity, "request").inc(count)
+            self._findings.labels(entity).inc(count)
         self._request_seconds.labels(route).observe(added)
 
     def refused(self, route: str, reason: str, decision: str = "refused") -> None:
@@ -99,11 +98,6 @@ class Metrics:
     def replied(self, route: str, status: int) -> None:
         """An upstream began to answer; status 0: it broke off, or did not answer at all."""
         self._replies.labels(route, f"{status // 100}xx" if status else "broken").inc()
-
-    def redacted(self, entities: Mapping[str, int]) -> None:
-        """New values were redacted in an answer."""
-        for entity, count in entities.items():
-            self._findings.labels(entity, "answer").inc(count)
 
     @contextmanager
     def stream(self, route: str) -> Iterator[None]:
@@ -148,6 +142,41 @@ class Metrics:
     def page(self) -> tuple[bytes, str]:
         """What a scrape gets: the body and its content type."""
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+
+class TimedVault:
+    """A vault whose calls are timed, and counted where they fail."""
+
+    def __init__(self, vault: Vault, metrics: Metrics) -> None:
+        self._vault = vault
+        self._metrics = metrics
+
+    def load(self, owner: str, name: str) -> Stored | None:
+        with self._metrics.vault("load"):
+            return self._vault.load(owner, name)
+
+    def save(self, owner: str, name: str, entries: Mapping[str, str], version: int) -> int:
+        with self._metrics.vault("save"):
+            return self._vault.save(owner, name, entries, version)
+
+    def delete(self, owner: str, name: str) -> bool:
+        with self._metrics.vault("delete"):
+            return self._vault.delete(owner, name)
+
+    def forget(self, owner: str) -> int:
+        with self._metrics.vault("forget"):
+            return self._vault.forget(owner)
+
+    def purge(self) -> int:
+        with self._metrics.vault("purge"):
+            return self._vault.purge()
+
+    def check(self) -> None:
+        with self._metrics.vault("check"):
+            self._vault.check()
+
+    def close(self) -> None:
+        self._vault.close()
 
 
 def _kind(error: VaultError) -> str:

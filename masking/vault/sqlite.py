@@ -26,6 +26,7 @@ __all__ = ["SqliteTable", "SqliteVault"]
 
 _BUSY = 10.0  # seconds that a writer waits for another
 _BATCH = 500
+_SWEEP = 600.0  # seconds between two looks for what has expired
 _TOUCH = 0.9  # of the time to live: a use writes only when this much of it is left, or less
 _SCHEMA = 1
 _TABLES = """
@@ -193,6 +194,7 @@ class SqliteVault(_File):
         self._ttl = ttl
         self._limits = limits or Limits()
         self._now = now
+        self._swept = now()
 
     def load(self, owner: str, name: str) -> Stored | None:
         """The session, None when there is none; see `masking.vault.store.Vault`."""
@@ -221,6 +223,9 @@ class SqliteVault(_File):
         sealed = self._sealer.seal(b"session", blind, key, made, dump(entries))
         now = self._now()
         with self._transaction() as db:
+            if now - self._swept > _SWEEP:
+                self._swept = now
+                db.execute("DELETE FROM sessions WHERE until <= ?", (now,))
             where = (blind, key, now)
             row = db.execute(
                 "SELECT version FROM sessions WHERE owner = ? AND name = ? AND until > ?", where
