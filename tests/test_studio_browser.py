@@ -108,7 +108,8 @@ def scriptless(chromium: Any, studio: Studio) -> Iterator[Screen]:
 
 
 def forget(screen: Screen) -> None:
-    screen.open().get_by_role("button", name="Forget what I entered").click()
+    with screen.open().expect_navigation():
+        screen.page.get_by_role("button", name="Forget what I entered").click()
 
 
 @pytest.fixture(autouse=True)
@@ -261,6 +262,30 @@ def test_a_file_is_read_and_a_binary_one_refused(screen: Screen) -> None:
     screen.complaints.clear()
 
 
+def test_a_file_that_is_too_large_is_refused_in_words(screen: Screen) -> None:
+    page = screen.page
+    page.set_input_files("#file", {"name": "big.txt", "mimeType": "text/plain", "buffer": b"x" * (20 << 20)})
+    page.wait_for_selector("[role=alert]:visible")
+
+    assert "larger than 16 MiB" in page.locator("[role=alert]:visible").inner_text()
+    assert all("413" in said for said in screen.complaints)
+    screen.complaints.clear()
+
+
+def test_a_studio_that_is_gone_is_told(screen: Screen) -> None:
+    page = screen.page
+    page.route("**/*", lambda route: route.abort())
+    page.fill("#text", "电话13800138000")
+    page.wait_for_selector("#lost:visible")
+
+    assert "does not answer" in page.locator("#lost").inner_text()
+    page.unroute("**/*")
+    page.get_by_role("button", name="Check").click()
+    page.wait_for_selector("#lost", state="hidden")
+    assert "ERR_FAILED" in screen.complaints[0]
+    screen.complaints.clear()
+
+
 def test_markup_in_a_text_never_runs(screen: Screen) -> None:
     page = screen.page
     screen.type("<script>alert(1)</script><img src=x onerror=alert(2)> <hx-partial hx-target='body'>电话13800138000")
@@ -279,6 +304,7 @@ def test_the_page_works_without_scripts(scriptless: Screen) -> None:
     page.get_by_role("button", name="The answer").click()
     assert "13800138000" in page.locator("#trace article p").inner_text()
     page.get_by_role("link", name="中文").click()
+    page.wait_for_url("**lang=zh**")
     assert page.locator("h1").inner_text() == "这个类别会做什么？"
     assert page.locator("#text").input_value() == "电话13800138000"
 
@@ -287,7 +313,9 @@ def test_language_and_theme_change_and_nothing_is_lost(screen: Screen) -> None:
     page = screen.page
     screen.type("电话13800138000")
     page.get_by_role("link", name="中文").click()
+    page.wait_for_url("**lang=zh**")
     page.get_by_role("link", name="深色").click()
+    page.wait_for_url("**theme=dark**")
 
     assert page.evaluate("document.documentElement.lang") == "zh-Hans"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 22, 25)"

@@ -16,6 +16,7 @@ __all__ = ["LARGEST", "Form", "Upload", "read_form"]
 LARGEST = 16 * 1024 * 1024
 """Bytes of a whole form, a corpus to compare included."""
 
+_DRAINED = 512 * 1024 * 1024  # bytes
 _FIELDS = 400
 
 
@@ -47,6 +48,7 @@ async def read_form(request: Request) -> Form:
     """The form of a POST; its `refused` is `size`, `form` (not readable) or `token` (not from this page)."""
     declared = request.headers.get("content-length", "0")
     if not declared.isdecimal() or int(declared) > LARGEST:
+        await _drained(request)
         return Form(refused="size")
     try:
         form = await _read(request)
@@ -91,6 +93,15 @@ async def _limited(request: Request) -> AsyncGenerator[bytes, None]:
         if size > LARGEST:
             raise _TooLargeError
         yield chunk
+
+
+async def _drained(request: Request) -> None:
+    """Read and drop what comes, within reason: a browser that is cut off while it sends shows no answer."""
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _DRAINED:
+            return
 
 
 class _TooLargeError(Exception):

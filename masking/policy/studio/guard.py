@@ -56,7 +56,8 @@ class Guard:
             await self._inner(scope, receive, send)
             return
         if scope["type"] != "http":
-            return  # there are no web sockets here
+            await send({"type": "websocket.close", "code": 1008})  # there are none here
+            return
         request = Request(scope)
         cookie, fresh = self._cookie(request)
         root = str(scope.get("root_path", ""))

@@ -27,6 +27,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Everything on this page stays on this machine and in memory. Only a case that you add to a suite is written.",
         "本页的一切只留在本机内存中；只有您加入测试集的用例会写入文件。",
     ),
+    "lost": (
+        "The studio does not answer. Is the command still running? What you see may be old.",
+        "工作台没有响应。命令还在运行吗？当前内容可能已过时。",
+    ),
     "forget": ("Forget what I entered", "清除我输入的内容"),
     "refused.title": ("This request was refused", "请求被拒绝"),
     "refused.again": ("Open the page again", "重新打开页面"),

@@ -78,6 +78,14 @@
     rules.setSelectionRange(start, start + lines[line - 1].length);
     rules.scrollTop = Math.max(0, (line - 4) * (rules.scrollHeight / lines.length));
   }
+  // A request that another one replaced is no failure.
+  document.addEventListener("htmx:error", (event) => {
+    if (event.detail?.error?.name === "AbortError") return;
+    const lost = byId("lost");
+    lost.textContent = lost.dataset.said;
+    lost.hidden = false;
+  });
+  document.addEventListener("htmx:after:swap", () => { byId("lost").hidden = true; });
   document.addEventListener("DOMContentLoaded", showLine);
   document.addEventListener("htmx:after:swap", showLine);
 })();
