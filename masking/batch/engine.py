@@ -25,6 +25,7 @@ from masking.batch.pool import Pool, cores
 from masking.batch.rows import Layout, Outcome, Rows, Settings
 from masking.batch.source import STATE, Format, Source, sources
 from masking.core.errors import ConfigurationError, MaskingError
+from masking.core.rule import ModelSource
 
 if TYPE_CHECKING:
     from masking.batch.parquet import Group
@@ -34,13 +35,15 @@ __all__ = ["Job", "Progress", "Summary", "run"]
 
 _VERSION = 1
 _BLOCK = 1 << 20  # bytes
+_BLOCK_WITH_MODELS = 1 << 17  # a model takes a second for some kilobytes, and a killed run loses blocks
 _LONGEST = 64 << 20  # bytes of one row
 _ASIDE = "a folder that this command has not made"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run is asked for; `workers` 0 means all cores. `block` and `longest` count bytes."""
+    """What a run is asked for; `workers` 0 means all cores. `block` (0: as fits the category) and `longest` count
+    bytes."""
 
     inputs: tuple[str, ...]
     output: Path
@@ -49,7 +52,7 @@ class Job:
     shape: str = ""
     on_error: Literal["refuse", "quarantine"] = "refuse"
     workers: int = 0
-    block: int = _BLOCK
+    block: int = 0
     longest: int = _LONGEST
     header: bool = True
     """Whether CSV and TSV files begin with the names of their columns."""
@@ -266,6 +269,12 @@ def _check_restorable(settings: Settings) -> None:
         )
 
 
+def _runs_models(settings: Settings) -> bool:
+    return not settings.restore and any(
+        isinstance(rule.source, ModelSource) for rule in settings.masker().category.rules
+    )
+
+
 class _Growing:
     """A file that is written at its end and can be cut back to where it was."""
 
@@ -314,6 +323,7 @@ class _Run:
         self._report = report
         self._parts = state / "parts"
         self._journal = Journal(job.output)
+        self._block = job.block or (_BLOCK_WITH_MODELS if _runs_models(settings) else _BLOCK)
         self._patterns = None if settings.restore else dataclasses.replace(settings, names="off").masker()
         self._table: Table | None = None
         if settings.vault and not settings.restore:
@@ -422,7 +432,7 @@ class _Run:
             cut, records = cutter(source, layout, header=self._job.header)
             damage = ""
             try:
-                for block in cut(reader.pieces(), self._job.block, self._job.longest, before):
+                for block in cut(reader.pieces(), self._block, self._job.longest, before):
                     layout = layout or layout_of(source, block, self._job.shape, records, self._is_clean)
                     yield _Task(index, layout, block, read=reader.size)
             except DamagedError as error:
@@ -440,7 +450,7 @@ class _Run:
     def go(self) -> None:
         workers = self._job.workers or cores()
         left = sum(_size(one.path) for one in self._found if not self._is_done(one))
-        workers = max(1, min(workers, -(-left // self._job.block)))
+        workers = max(1, min(workers, -(-left // self._block)))
         for source in self._found:
             if source.name in self._results:
                 self.progress.done += 1
