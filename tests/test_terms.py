@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from masking.core import terms as module
@@ -78,6 +78,7 @@ def test_found_terms_are_terms_and_do_not_overlap(words: list[str], text: str) -
 signed = st.lists(st.text("aAb1张é .|\\\\[]-^$*+?(){}", min_size=1, max_size=5), min_size=1, max_size=6)
 
 
+@example(["?"], "??", "alnum", False)
 @given(
     signed,
     st.text("aAb1张é .|\\\\[]-^$*+?(){}", max_size=30),
