@@ -124,7 +124,9 @@ class Pattern:
         if len(view.text) - start < self._least:
             return []
         engine = self._engine
-        text = engine.text(view)
+        text = (view._image if engine.aligned else view._utf8) if engine.match is not None else None
+        if text is None:
+            text = engine.text(view)
         at, size = engine.offset(view, start) if start else 0, len(text)
         last = size - self._least  # behind it there is no room for a match
         match, group, back = engine.match, engine.group, engine.back

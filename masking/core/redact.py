@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from masking.core.automaton import Automaton, Moves, State
 from masking.core.character import identifies, limited
@@ -38,6 +38,7 @@ Edit = tuple[int, str | None]
 _LONGEST_CONTEXT: Final = 512
 _LONG: Final = 512  # characters from which a whole text goes through the gate
 _UNLIMITED: Final = 1 << 16  # characters; what is longer has no end of its own
+_made: Final[Any] = tuple.__new__  # a named tuple's own constructor takes three times as long
 _AFTER: Final = attrgetter("after", "pattern")
 _NO_ENDS: Final[Mapping[int, int]] = {}
 _NOTHING: Final[frozenset[int]] = frozenset()
@@ -88,6 +89,7 @@ class _Look:
     proves: bool
     context: Context | None
     needs: int
+    mark: str
     ended: _End
 
 
@@ -140,12 +142,11 @@ class Plan:
                     first += 1
                 if size <= first < last:
                     after = end if aligned else view.original(end - 1, end)[1]
-                    found.append(
-                        _Candidate(
-                            not look.proves, -score, first - last, look.order,
-                            first - size, last - size, after - size, number, begun - size,
-                        )
+                    one = (
+                        not look.proves, -score, first - last, look.order,
+                        first - size, last - size, after - size, number, begun - size,
                     )  # fmt: skip
+                    found.append(_made(_Candidate, one))
         return found
 
     def finding(self, one: _Candidate) -> Finding:
@@ -188,7 +189,7 @@ def _looks(rule: Rule, order: int) -> Iterator[_Look]:
         # What a pattern matches before its value, or of Han characters, may have been said already.
         said = "(?P<value>" in pattern.source or not pattern.source.isascii()
         needs = max(near, min(pattern.trigger.most, _LONGEST_CONTEXT) if said else 0) + _SLACK
-        yield _Look(pattern, rule, order, accept, source.proves, context, needs, _End())
+        yield _Look(pattern, rule, order, accept, source.proves, context, needs, mark(rule.entity), _End())
 
 
 def _of_terms(terms: Terms) -> PatternSource | None:
@@ -375,75 +376,79 @@ class Redactor:
             if looks[number].needs > needs:
                 needs = looks[number].needs
         before, ends = self._context(needs + LONGEST)
-        candidates = plan.candidates(before, pending, touched, ends)
+        decided = candidates = plan.candidates(before, pending, touched, ends)
         self.blocked = 0
         reach = hold
-        if not candidates:
-            edits: list[Edit] = [(hold, None)]
-            self._trail(pending[:hold])
-        elif len(candidates) == 1 and candidates[0].after <= hold:
-            one = candidates[0]
-            edits = self._edits(before, pending, reach, candidates)
-            self.trail.append(pending[: one.after])
-            self.trail.append(looks[one.pattern].ended)
-            if reach > one.after:
-                self.trail.append(pending[one.after : reach])
-            candidates = []
+        waiting = _NOTHING
+        for one in candidates:
+            if one.after > hold:
+                reach, decided, waiting = self._parted(candidates, hold)
+                break
+        trail = self.trail
+        if not decided:
+            edits: list[Edit] = [(reach, None)] if reach else []
+            self._trail(pending[:reach])
         else:
-            reach = _reach(candidates, hold)
-            if reach < hold:
-                self.blocked = max(one.after for one in candidates if one.start < hold) - reach
-            decided = [one for one in candidates if one.after <= reach]
             edits = self._edits(before, pending, reach, decided)
             said = 0
             if len(decided) > 1:
                 decided.sort(key=_AFTER)
             for one in decided:
                 if one.after > said:
-                    self.trail.append(pending[said : one.after])
+                    trail.append(pending[said : one.after])
                     said = one.after
-                self.trail.append(looks[one.pattern].ended)
+                trail.append(looks[one.pattern].ended)
             if reach > said:
-                self.trail.append(pending[said:reach])
+                trail.append(pending[said:reach])
         if reach >= len(pending):
             return edits, reach, _NOTHING
-        waiting = frozenset([one.pattern for one in candidates if one.after > reach]) if candidates else _NOTHING
         if self.until > reach:
             # What matched may be another place than was found now, once more of the text is known.
             waiting |= touched & self.state.patterns
         self.until -= reach
         return edits, reach, waiting
 
+    def _parted(self, candidates: list[_Candidate], hold: int) -> tuple[int, list[_Candidate], frozenset[int]]:
+        """Up to where text may be said, the candidates that lie before, and the patterns of those that do not."""
+        reach = _reach(candidates, hold)
+        if reach < hold:
+            self.blocked = max(one.after for one in candidates if one.start < hold) - reach
+        waiting = frozenset([one.pattern for one in candidates if one.after > reach])
+        return reach, [one for one in candidates if one.after <= reach], waiting
+
     def _edits(self, before: str, pending: str, reach: int, decided: list[_Candidate]) -> list[Edit]:
         """What becomes of the text up to `reach`, in which these candidates lie."""
-        if not decided:
-            return [(reach, None)] if reach else []
-        plan, own = self._plan, self.own
-        best = min(decided) if len(decided) > 1 else decided[0]
+        own = self.own
+        best = decided[0] if len(decided) == 1 else min(decided)
         first, last = best.start, best.end
+        kept: set[tuple[int, int]] = set()
+        alone = True
         for one in decided:
             if one.start < first or one.end > last:
-                found = resolve([(plan.finding(one), one.order) for one in decided], pending)
-                break
-        else:
-            found = None
-        kept: set[tuple[int, int]] = set()
-        if own:
-            for one in decided:
+                alone = False
+            if own:
                 value = pending[one.start : one.end]
                 if value in own or (one.begun != one.start and _between(before, pending, one.begun, one.end) in own):
                     kept.add((one.start, one.end))
-        if found is None:
-            if (first, last) in kept:
-                return [(reach, None)]
-            edits: list[Edit] = [(first, None)] if first else []
-            edits.append((last - first, mark(plan.looks[best.pattern].rule.entity)))
-            if reach > last:
-                edits.append((reach - last, None))
-            return edits
-        edits = []
+        if not alone:
+            return self._resolved(pending, reach, decided, kept)
+        # The best of them covers all others, so nothing of those is left.
+        if kept and (first, last) in kept:
+            return [(reach, None)]
+        edits: list[Edit] = [(first, None)] if first else []
+        edits.append((last - first, self._plan.looks[best.pattern].mark))
+        if reach > last:
+            edits.append((reach - last, None))
+        return edits
+
+    def _resolved(
+        self, pending: str, reach: int, decided: list[_Candidate], kept: Collection[tuple[int, int]]
+    ) -> list[Edit]:
+        """As `_edits`, where findings overlap across edges or stand apart; those at `kept` places stay."""
+        plan, own = self._plan, self.own
+        edits: list[Edit] = []
         at = 0
-        for finding in found:
+        for finding in resolve([(plan.finding(one), one.order) for one in decided], pending):
             start, end = finding.start, finding.end
             if (start, end) in kept or pending[start:end] in own:
                 continue
