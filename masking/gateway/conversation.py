@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -39,6 +40,7 @@ _HEADER: Final = "x-masking-session"
 _LONGEST = 512  # characters of a conversation's name
 _ATTEMPTS = 32
 _PAUSE = 0.004  # seconds, times the attempts that there were
+_CROWDS = tuple(Lock() for _ in range(64))
 _SHORT = 64  # characters of a string that is remembered as unchanged
 _REMEMBERED = 256  # strings
 _FIRST = 256 * 1024  # bytes of a reply in which the conversation's name is looked for
@@ -111,13 +113,18 @@ class Conversation:
     def masked(self, new_session: Callable[[], Session], mask: Callable[[Session], Any]) -> Any:
         """What `mask` makes with the conversation's session. It is called anew when another turn of the conversation
         saved its session in between, so that both have the same placeholders. Raises VaultError."""
-        for attempt in range(_ATTEMPTS - 1):
-            try:
-                return self._masked(new_session, mask)
-            except ConflictError:
-                if attempt > 1:  # a crowd on one conversation: by chance, not all at once again
+        try:
+            return self._masked(new_session, mask)
+        except ConflictError:
+            pass
+        # A crowd on one conversation: one after the other here, and by chance among several gateways.
+        with _CROWDS[hash((self._owner, self._naming.name)) % len(_CROWDS)]:
+            for attempt in range(_ATTEMPTS - 1):
+                try:
+                    return self._masked(new_session, mask)
+                except ConflictError:
                     time.sleep(random.random() * _PAUSE * attempt)  # noqa: S311 - no secret
-        return self._masked(new_session, mask)
+            return self._masked(new_session, mask)
 
     def _masked(self, new_session: Callable[[], Session], mask: Callable[[Session], Any]) -> Any:
         self.close()
