@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from click.testing import CliRunner
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +24,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from masking.cli.policy import command
 from masking.core.errors import ConfigurationError
 from masking.core.explain import explain
 from masking.core.scan import Scanner
@@ -624,3 +631,38 @@ def test_the_screenshots_of_the_guide_are_there_and_small() -> None:
         image = ROOT / "docs/images" / name
         assert image.read_bytes().startswith(b"\x89PNG")
         assert image.stat().st_size < 200 * 1024
+
+
+def test_the_command_serves_this_machine_with_the_printed_link(tmp_path: Path) -> None:
+    words = [
+        sys.executable,
+        "-c",
+        "from masking.cli import main; main()",
+        "policy",
+        "studio",
+        str(tmp_path),
+        "--port",
+        "0",
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as run:
+        try:
+            assert run.stdout is not None
+            link = run.stdout.readline().partition(": ")[2].strip()
+            assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?key=[\w-]{32}", link)
+            with httpx.Client() as client:
+                assert client.get(link.partition("?")[0]).status_code == 403
+                opened = client.get(link, follow_redirects=True)
+                assert opened.status_code == 200
+                assert "server" not in opened.headers
+                assert str(opened.url) == link.partition("?")[0]
+        finally:
+            run.terminate()
+
+
+def test_a_taken_port_is_told_with_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = CliRunner().invoke(command, ["studio", "--port", str(port)])
+
+    assert isinstance(said.exception, ConfigurationError)
+    assert "choose another with --port" in str(said.exception)
