@@ -25,6 +25,7 @@ from masking.core.errors import SuiteError, UnmaskableError
 from masking.core.finding import Finding
 from masking.core.redact import Plan
 from masking.core.session import LITERAL, Masked, Session
+from masking.core.terms import normal
 from masking.masker import Masker
 from masking.policy import exchange
 from masking.policy.result import CaseResult, Lane, Status, Violation
@@ -212,19 +213,16 @@ class _Run:
         plan, redacting = self.policy.plan, self.policy.redacting
         for index, message in enumerate(self.messages):
             found = [(one.start, one.end) for one in plan.findings(message.text)]
-            outgoing = [(one.start, one.end) for one in self.by_message[index] if one.rule in redacting]
-            for claim in dict.fromkeys(claim for _, _, claim in message.mask):
-                places = [(start, end) for start, end, one in message.mask if one is claim]
+            outgoing = [one for one in self.by_message[index] if one.rule in redacting]
+            # A second mention is found on the way out because of the first; in an answer each stands for itself.
+            told = {_bare(message.text, one) for one in outgoing if _met((one.start, one.end), found)}
+            for start, end, claim in message.mask:
+                touched = [one for one in outgoing if one.start < end and start < one.end]
                 # Where its rule keeps it in answers, or cannot see it there, nothing is promised, nor of values in Han
-                # characters alone. A second mention is found because of the first; in an answer each stands for itself.
-                seen = [
-                    (start, end)
-                    for start, end in places
-                    if _met((start, end), outgoing) and any(map(identifies, message.text[start:end]))
-                ]
-                if seen:
-                    met = any(_met(place, found) for place in seen)
-                    self.check("answer", met, "a model that writes it is not redacted", index, seen[0], claim.line)
+                # characters alone.
+                if touched and any(map(identifies, message.text[start:end])):
+                    met = _met((start, end), found) or any(_bare(message.text, one) in told for one in touched)
+                    self.check("answer", met, "a model that writes it is not redacted", index, (start, end), claim.line)
             for start, end, claim in message.keep:
                 met = _met((start, end), found)
                 self.check("answer", not met, "a model that writes it is redacted", index, (start, end), claim.line)
@@ -364,6 +362,11 @@ def _written(case: Case, variant: Variant | None) -> list[_Places] | None:
 
 def _rule(finding: Finding) -> str:
     return finding.rule or "the session"
+
+
+def _bare(text: str, finding: Finding) -> str:
+    """A value as its other mentions may write it: letters and digits alone, in lower case."""
+    return "".join(filter(str.isalnum, normal(text[finding.start : finding.end])))
 
 
 def _met(place: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
