@@ -7,10 +7,13 @@
     cut       a file as blocks of whole rows
     rows      one block masked
     pool      blocks masked by several processes, in order
+    begun     which settings the output folder was begun with
     journal   what is done, so that a killed run goes on where it stood
+    reading   files as tasks, from there on
     engine    all of it together
 """
 
-from masking.batch.engine import Job, Summary, run
+from masking.batch.engine import run
+from masking.batch.job import Job, Progress, Summary
 
-__all__ = ["Job", "Summary", "run"]
+__all__ = ["Job", "Progress", "Summary", "run"]

@@ -6,20 +6,21 @@ being written when the process died is not there: the block is masked again, and
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
 from masking.batch.source import STATE
 from masking.core.errors import ConfigurationError
 
-__all__ = ["Journal", "Lock", "folder_synced", "write_whole"]
+__all__ = ["Growing", "Journal", "Lock", "folder_synced", "write_whole"]
 
 
 def folder_synced(folder: Path) -> None:
@@ -116,3 +117,38 @@ class Journal:
         """Its lines are in the manifest now."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+
+class Growing:
+    """A file that is written at its end and can be cut back to where it was."""
+
+    def __init__(self, path: Path, size: int = 0, digest: str = "") -> None:
+        self.path = path
+        self.sha = hashlib.sha256()
+        self._file: BinaryIO = path.open("rb+" if size else "wb")
+        self.size = size
+        if size:
+            left = size
+            while left and (piece := self._file.read(min(left, 1 << 20))):
+                self.sha.update(piece)
+                left -= len(piece)
+            if left or self.sha.hexdigest() != digest:
+                self._file.close()
+                raise ConfigurationError(
+                    f"{path} is not what the journal says it is: somebody has changed it; choose a new output folder"
+                )
+            self._file.truncate(size)
+            self._file.seek(size)
+
+    def add(self, data: bytes) -> None:
+        if data:
+            self._file.write(data)
+            self.sha.update(data)
+            self.size += len(data)
+
+    def sync(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from masking.batch.cut import DamagedError, Prefix, Reader
-from masking.batch.engine import Job
+from masking.batch.job import Job
 from masking.batch.layout import cutter, layout_of
 from masking.batch.row import read
 from masking.batch.rows import Layout, split

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from masking.batch.engine import Progress as Stand
+from masking.batch import Progress as Stand
 
 __all__ = ["Shown"]
 
