@@ -19,6 +19,7 @@ class Server(ThreadingHTTPServer):
     """Answers as the echo model does; a test may change how, and see what arrived."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -56,6 +56,7 @@ class Wild(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+    request_queue_size = 128  # of five at a time the sixth would wait for a second, which is its limit here
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -428,6 +429,7 @@ def test_two_gateways_share_a_conversation(redis: RedisServer, wild: Wild) -> No
 @pytest.mark.usefixtures("keys")
 def test_two_gateways_that_answer_one_conversation_at_once_agree(redis: RedisServer, wild: Wild) -> None:
     shared = configured(wild.port, vault={"address": redis.url})
+    shared["upstreams"]["own"] |= {"connect": 20.0, "silence": 20.0}  # this is not about slow upstreams
     numbers = [f"138001380{number:02}" for number in range(24)]
     answers: dict[str, str] = {}
     with serving(**shared) as one, serving(**shared) as other:
