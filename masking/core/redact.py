@@ -27,7 +27,7 @@ from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
 from masking.core.finding import Finding, resolve
 from masking.core.pattern import Accept, Gate, Pattern, PatternSyntaxError
 from masking.core.rule import Category, PatternSource, Rule, TermSource
-from masking.core.streamview import StreamView
+from masking.core.streamview import StreamView, seen
 from masking.core.terms import Terms, as_pattern, normal
 
 __all__ = ["Edit", "Plan", "Redactor", "mark"]
@@ -138,7 +138,10 @@ class Plan:
                 if not aligned and last - begun > _HIDDEN * (look.pattern.trigger.most + _SLACK):
                     continue
                 first = begun
-                while first < last and not ("!" <= whole[first] <= "~") and not identifies(whole[first]):
+                # What shows nothing was said as well, if it stands behind Han characters.
+                while first < last and not (
+                    "!" <= whole[first] <= "~" or (identifies(whole[first]) and seen(whole[first]))
+                ):
                     first += 1
                 if size <= first < last:
                     after = end if aligned else view.original(end - 1, end)[1]
