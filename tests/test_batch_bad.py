@@ -316,3 +316,14 @@ def test_a_bad_row_that_is_mended_lets_the_same_command_go_on(tmp_path: Path) ->
     summary = quiet(source, "-o", tmp_path / "out")
     assert summary["resumed"]
     assert summary["totals"]["rows"] == 9_001
+
+
+@pytest.mark.parametrize(("name", "package"), [("x.parquet", "pyarrow"), ("x.jsonl.zst", "zstandard")])
+def test_a_format_whose_package_is_missing_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, package: str
+) -> None:
+    (tmp_path / name).write_bytes(b"")
+    monkeypatch.setattr("masking.batch.source.find_spec", lambda wanted: None)
+    result = batch(tmp_path / name, "-o", tmp_path / "out", "--names", "off")
+    assert package in str(result.exception)
+    assert "masking-pipeline[batch]" in str(result.exception)

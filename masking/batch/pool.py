@@ -137,6 +137,8 @@ def _work(pipe: Connection, make: Callable[[Any], Callable[[Any], Any]], argumen
                 answer = (number, function(task), None)
             except MaskingError as error:
                 answer = (number, None, error)
+            except OSError as error:  # a full disk, most often
+                answer = (number, None, OSError(error.errno, error.strerror))
             except Exception as error:  # noqa: BLE001 - its message may hold a value
                 answer = (number, None, MaskingError(f"internal error in a worker: {type(error).__name__}"))
             pipe.send(answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from glob import glob, has_magic
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -85,6 +86,9 @@ def _source(path: Path, name: str, given: Format | None) -> Source | None:
         return None
     if format_ == "parquet" and compression:
         raise ConfigurationError(f"{path}: Parquet is compressed inside; decompress the file around it first")
+    wanted = "pyarrow" if format_ == "parquet" else "zstandard" if compression == "zstd" else ""
+    if wanted and find_spec(wanted) is None:
+        raise ConfigurationError(f"{path} needs the package {wanted}: pip install 'masking-pipeline[batch]'")
     return Source(path, name, format_, compression)
 
 
