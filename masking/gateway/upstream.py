@@ -103,7 +103,8 @@ class Network:
 
     @classmethod
     def open(cls) -> Network:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0)
+        # Shorter than the 5 seconds after which common servers close: a request sent into that moment is lost.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0)
         return cls(
             aiohttp.ClientSession(
                 connector=connector,
