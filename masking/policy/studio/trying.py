@@ -112,14 +112,14 @@ class Trying:
         opened = form["opened"]
         if opened and same and form["do"] != "revert":
             edits[opened] = form["rules"]
-        asked = form["go"] or form["view"]
         return draft.with_(
             text=text,
             category=category,
             names=form["names"] == "on",
             edits=edits if same else {},
             open=(form["open"] if form["do"] == "open" else opened) if same else "",
-            view=asked if asked in VIEWS else draft.view,
+            # Not a field of the form: what follows the typing may be sent before a view is chosen, and come after it.
+            view=form["go"] if form["go"] in VIEWS else draft.view,
             answer=form.fields.get("answer", draft.answer),
             cut=_number(form["cut"], draft.cut, 24),
             number=_number(form["number"], draft.number, 1_000_000),
@@ -143,8 +143,10 @@ class Trying:
         file = draft.open if draft.open in files else next(iter(files), "")
         # Without the edits that do not load, so that there is something to go back to.
         kept = {name: text for name, text in draft.edits.items() if files.get(name, text) != text}
-        draft = draft.with_(edits=kept, open=draft.open if draft.open in files else "")
-        self._drafts.put(self._screens.owner(request), draft)
+        tidy = draft.with_(edits=kept, open=draft.open if draft.open in files else "")
+        if tidy != draft and self._drafts.get(self._screens.owner(request)) == draft:  # unless there is a newer one
+            self._drafts.put(self._screens.owner(request), tidy)
+        draft = tidy
         values: dict[str, Any] = {
             "page": "inspect",
             "pages": PAGES,
