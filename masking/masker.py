@@ -110,6 +110,11 @@ class Masker:
             raise TypeError(f"only str can be scanned, not {type(text).__name__}; decode bytes first")
         return self._scanner.scan(text)
 
+    def is_word(self, text: str) -> bool:
+        """Whether a text is one plain word in small letters in which only a model sees something, as in `enum`: such an
+        object key may stay."""
+        return self._scanner.is_word(text)
+
     def scan_many(self, texts: Iterable[str]) -> Iterator[list[Finding]]:
         """As `scan` for each text, in order, and quicker as `mask_many` is; reads ahead as that does.
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masking import Masker, models
+from masking.core.document import Document
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.session import Masked
 from masking.masker import _TOGETHER, _TOGETHER_LONG
@@ -195,3 +196,25 @@ def _pair() -> tuple[Masker, Masker]:
     """Two maskers that know nothing of each other's texts; what one has seen is all it remembers."""
     names: Any = "on" if {model.name for model in models.installed()} >= {"zh", "latin"} else "off"
     return Masker("UserInfo", names=names), Masker("UserInfo", names=names)
+
+
+@pytest.mark.parametrize(
+    ("key", "stays"),
+    [("enum", True), ("args", True), ("lang", True), ("x1", True), ("Ann Walker", False), ("ann_walker", False),
+     ("王小明", False), ("13800138000", False), ("ann@example.com", False), ("told", False)],
+)  # fmt: skip
+def test_a_plain_word_as_a_key_is_nobodys_name(userinfo: Masker, key: str, stays: bool) -> None:
+    with userinfo.session() as session:
+        session.load({"<PERSON_1>": "told"})
+
+        assert session.is_word(key) == stays
+        if stays or key != "told":
+            assert userinfo.is_word(key) == stays
+
+
+def test_keys_that_a_model_takes_for_names_do_not_stop_a_request(userinfo: Masker) -> None:
+    schema = {"type": "object", "properties": {"args": {"enum": ["a"]}, "lang": {"type": "string"}}}
+    with userinfo.session() as session:
+        assert Document().mask(schema, session.mask, session.is_word)[0].keys() == {"type", "properties"}
+        with pytest.raises(UnmaskableError, match="object key"):
+            Document().mask({"王小明": 1}, session.mask, session.is_word)

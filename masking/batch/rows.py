@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import Any, Literal, get_args
 
@@ -206,20 +207,20 @@ class Rows:
         """Where the texts of a file's rows are."""
         at = (layout.shape, layout.columns)
         if at not in self._walks:
-            self._walks[at] = Walks(self._settings, layout)
+            self._walks[at] = Walks(self._settings, layout, self._masker.is_word)
         return self._walks[at]
 
 
 class Walks:
     """Where the texts of one file's rows are."""
 
-    def __init__(self, settings: Settings, layout: Layout) -> None:
+    def __init__(self, settings: Settings, layout: Layout, is_word: Callable[[str], bool]) -> None:
         shape = shape_of(layout.shape)
         only, own = tuple(map(parse, settings.text)), tuple(map(parse, settings.opaque))
         self.opaque = own if only else (*shape.opaque, *own)
         self.columns = {path[0] for path in only} if only else None
         embedded = [(name,) for name in layout.columns] if layout.format == "parquet" else []
-        self._walk: Walk = Only(only) if only else shape.document(own, embedded).mask
+        self._walk: Walk = Only(only) if only else partial(shape.document(own, embedded).mask, is_word=is_word)
         self._drop = () if only or settings.restore else shape.drop
         self.conversation = parse(settings.conversation) if settings.conversation else shape.conversation
         self._fields = tuple(_column(name, only, own) for name in layout.columns)

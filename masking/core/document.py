@@ -113,14 +113,15 @@ class Document:
                 found.update(dict.fromkeys(paths))
         return cls(opaque, *rest)
 
-    def mask(self, doc: Any, mask: Text) -> tuple[Any, bool]:
+    def mask(self, doc: Any, mask: Text, is_word: Callable[[str], bool] | None = None) -> tuple[Any, bool]:
         """The document with every string masked, in place, and whether anything changed.
 
-        A number that would be masked becomes the masked string. Raises UnmaskableError for a key that would be
+        A number that would be masked becomes the masked string. `is_word` says of a key that it may stay, whatever
+        `mask` would make of it, see `Session.is_word`. Raises UnmaskableError for a key that would be
         masked, and for JSON in a string that cannot be read without doubt.
         """
         try:
-            return _Masking(mask).root(doc, self._plan)
+            return _Masking(mask, is_word).root(doc, self._plan)
         except RecursionError:
             raise UnmaskableError(_TOO_DEEP, where="request body") from None
 
@@ -220,10 +221,11 @@ class _Walk:
 
 
 class _Masking(_Walk):
-    __slots__ = ("_safe",)
+    __slots__ = ("_is_word", "_safe")
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, is_word: Callable[[str], bool] | None) -> None:
         super().__init__(text)
+        self._is_word = is_word
         self._safe: set[str] = set()
 
     def open(self, text: str) -> Any:
@@ -238,7 +240,7 @@ class _Masking(_Walk):
     def key(self, name: Any) -> None:
         if name in self._safe:
             return
-        if self.text(name) != name:
+        if not (self._is_word is not None and self._is_word(name)) and self.text(name) != name:
             raise UnmaskableError(
                 "an object key holds what the category masks; keys cannot be replaced, so put the value into a string",
                 where="request body, object key",

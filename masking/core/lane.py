@@ -70,6 +70,7 @@ class Session(Restorer, Protocol):
     """What a turn asks of a session."""
 
     def mask(self, text: str) -> str: ...
+    def is_word(self, name: str) -> bool: ...
 
 
 class Held(Generic[E]):

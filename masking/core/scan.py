@@ -6,6 +6,7 @@ rest, validators on what matched, models, and last the other mentions of what wa
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,7 @@ DetectMany = Callable[[ModelSource], Callable[[Sequence[str]], Sequence[Sequence
 """Gives what finds the entities of many texts at once, equal to one after another; None for a model that cannot."""
 
 _KNOWN_TEXTS = 4096
+_ONE_WORD = re.compile(r"[a-z]{1,20}[0-9]{0,2}")
 
 _External = ModelSource | PresidioSource | SpacySource
 
@@ -59,6 +61,7 @@ class Scanner:
         "_grouped",
         "_known",
         "_many",
+        "_modelled",
         "_patterns",
         "_ready",
         "_terms",
@@ -101,6 +104,9 @@ class Scanner:
             else:
                 self._external.append((order, rule, source))
         self._gate = Gate(gates)
+        self._modelled = frozenset(
+            rule.id for _, rule, source in self._external if isinstance(source, ModelSource | SpacySource)
+        )
 
     def scan(self, text: str, known: Values | None = None) -> list[Finding]:
         """The findings in `text`, in order, none overlapping another; offsets in characters of `text`.
@@ -123,6 +129,13 @@ class Scanner:
     def mentioned(self, text: str, found: list[Finding], known: Values) -> list[Finding]:
         """What `scan` found in `text`, and where else in it `known` values are mentioned."""
         return self._with_mentions(view_of(text), found, known)
+
+    def is_word(self, text: str) -> bool:
+        """Whether a text is one plain word in small letters, in which nothing but a model of names sees anything.
+
+        Alone such a word says nothing to a model, which takes `enum`, `args` and `lang` for somebody's name.
+        """
+        return _ONE_WORD.fullmatch(text) is not None and all(one.rule in self._modelled for one in self.scan(text))
 
     def scan_many(self, texts: Sequence[str]) -> list[list[Finding]]:
         """As `scan` for each text: an identical text is scanned once, and a model sees all of them together."""

@@ -167,6 +167,16 @@ class Session:
         pieces.append(text[at:])
         return Masked("".join(pieces), tuple(findings))
 
+    def is_word(self, name: str) -> bool:
+        """Whether an object key is a plain word, `enum`, that may stay although a model would see a name in it.
+
+        Not one that this conversation has told as a value.
+        """
+        if not self._scanner.is_word(name):
+            return False
+        with self._lock:
+            return not (self._found and self._scanner.mentioned(name, [], self._found))
+
     def placeholder(self, value: str, entity: str) -> str:
         """The placeholder of a value that something else found, for instance Presidio.
 

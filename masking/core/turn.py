@@ -167,7 +167,7 @@ class Turn:
             )
 
     def _json(self, body: bytes) -> bytes:
-        doc, changed = self._descriptor.request.mask(read_strictly(body), self._session.mask)
+        doc, changed = self._descriptor.request.mask(read_strictly(body), self._session.mask, self._session.is_word)
         return dump(doc, ascii_only=body.isascii()) if changed else body
 
     def _form(self, body: bytes) -> bytes:
@@ -178,7 +178,7 @@ class Turn:
         doc = dict(pairs)
         if len(doc) != len(pairs):
             raise UnmaskableError("a form field comes twice; send it once", where="request body")
-        doc, changed = self._descriptor.request.mask(doc, self._session.mask)
+        doc, changed = self._descriptor.request.mask(doc, self._session.mask, self._session.is_word)
         return urlencode(doc).encode() if changed else body
 
 

@@ -84,7 +84,7 @@ class Arguments:
             if tea.is_model(value):  # the request itself: its fields are what parameters are elsewhere
                 return self._model(value, copies, session)
             box = {_key(name, value): copies.of(value)}
-            self._document.mask(box, session.mask)
+            self._document.mask(box, session.mask, session.is_word)
         except UnmaskableError as error:
             raise UnmaskableError(error.what, where=where) from None
         return copies.finished(next(iter(box.values())))
@@ -95,7 +95,7 @@ class Arguments:
         for name in kept:
             setattr(bare, name, None)
         made = copies.of(bare)
-        self._document.mask(made, session.mask)
+        self._document.mask(made, session.mask, session.is_word)
         made = copies.finished(made)
         for name, value in kept.items():
             setattr(made, name, value)

@@ -226,6 +226,9 @@ class Counting:
             self.entities[finding.entity] += 1
         return masked.text
 
+    def is_word(self, name: str) -> bool:
+        return self._session.is_word(name)
+
     def restore(self, text: str, *, json: bool = False) -> str:
         # What an event says beside its text it says in every event: names of models, roles. The session's table is
         # whole before the reply begins, so what was the same once is the same again.
@@ -250,6 +253,10 @@ class Unmasked:
 
     def mask(self, text: str) -> str:
         return text
+
+    def is_word(self, name: str) -> bool:
+        del name
+        return True
 
     def restore(self, text: str, *, json: bool = False) -> str:
         del json
