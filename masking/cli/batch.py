@@ -170,8 +170,8 @@ def mask(
         shadow_report=str(Path(shadow_report).absolute()) if shadow else "",
     )
     if engine == "spark":
-        if dry_run or vault or on_error != "refuse":
-            raise click.UsageError("--dry-run, --vault and --on-error quarantine need --engine local")
+        if dry_run or vault or shadow or on_error != "refuse":
+            raise click.UsageError("--dry-run, --vault, --shadow and --on-error quarantine need --engine local")
         batch_spark.go(
             inputs,
             output,
