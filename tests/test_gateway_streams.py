@@ -249,7 +249,8 @@ def test_a_client_that_leaves_ends_its_upstream() -> None:
     script = Scripted(event("好。"), 30.0, event("b"))
     with serving(script) as server:
         with httpx.stream("POST", f"{server.url}/api/v1/apps/a/completion", json=APP, headers=SSE) as answer:
-            next(answer.iter_raw())
+            parts = answer.iter_raw()  # an iterator that nobody holds would close the connection
+            next(parts)
             assert server.gateway.open_exchanges == 1
         assert script.closed.wait(5)
         assert until(lambda: server.gateway.open_exchanges == 0)
@@ -261,7 +262,8 @@ def test_a_client_that_leaves_ends_a_real_upstream() -> None:
         own = {"api": "openai", "url": f"{upstream.url}/v1"}
         with serving(upstreams={"own": own}, routes={"openai": {"upstream": "own"}}) as server:
             with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=CHAT) as answer:
-                next(answer.iter_raw())
+                parts = answer.iter_raw()
+                next(parts)
             assert until(lambda: server.gateway.open_exchanges == 0)
         upstream.pause.set()
         assert upstream.gone.wait(5) or upstream.ended.is_set()
