@@ -118,7 +118,9 @@ def _obligations(covers: Iterable[Cover], lang: str) -> list[dict[str, Any]]:
                 "cells": [],
             }
             page["rows"].append(items[key])
-        items[key]["cells"].append({"state": one.state, "cases": one.cases, "lacking": one.lacking})
+        items[key]["cells"].append(
+            {"category": one.category, "state": one.state, "cases": one.cases, "lacking": one.lacking}
+        )
     return list(found.values())
 
 
