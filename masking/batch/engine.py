@@ -166,9 +166,11 @@ class _Run:
     # Writing.
 
     def go(self) -> None:
-        workers = self._job.workers or cores()
+        workers = self._job.workers
         left = sum(_size(one.path) for one in self._found if not self._is_done(one))
-        workers = max(1, min(workers, -(-left // self._job.block_size)))
+        blocks = -(-left // self._job.block_size)
+        # A worker takes a second to begin, as long as it takes for a few blocks.
+        workers = max(1, min(workers or min(cores(), blocks // 4), blocks))
         for source in self._found:
             if source.name in self._results:
                 self.progress.done += 1
