@@ -120,6 +120,29 @@ def test_model_studio_generation(server: Server, incremental: bool) -> None:
     assert ("".join(texts) if incremental else texts[-1]) == whole.output.choices[0].message.content
 
 
+@pytest.mark.parametrize("mode", ["full_thoughts", "agent_format", "message_format", "message_format_plus"])
+def test_workflows_as_both_of_model_studios_clients_read_them(server: Server, mode: str) -> None:
+    dashscope = pytest.importorskip("dashscope")
+    options = {"has_thoughts": True, "flow_stream_mode": mode, "incremental_output": True}
+    address = f"{server.url}/api/v1"
+    old = list(
+        dashscope.Application.call(
+            api_key="none", base_address=address, app_id="a", prompt=PROMPT, stream=True, **options
+        )
+    )
+    with dashscope.Client(api_key="none", base_url=address) as client:
+        ask = client.apps.completions.create
+        new = list(ask(app_id="a", prompt=PROMPT, stream=True, parameters=options))
+
+    assert [item.text for item in new] == [item.output.get("text") for item in old]
+    assert [item.workflow_message is None for item in new] == [not item.output.workflow_message for item in old]
+    if mode == "message_format":
+        assert PROMPT in "".join(item.workflow_message.message.content for item in new if item.workflow_message)
+        # A boolean on the documented wire; the 2.x client raises on anything but a string.
+        assert [one.output.workflow_message["node_is_completed"] for one in old[-3:-1]] == [False, True]
+        assert [one.workflow_message.node_is_completed for one in new[-3:-1]] == ["false", "true"]
+
+
 @pytest.fixture
 def tea(server: Server) -> Any:
     config = pytest.importorskip("alibabacloud_tea_openapi.models", reason="the vendor's SDKs are not installed")

@@ -58,7 +58,8 @@ FAMILIES: dict[Name, Family] = {
             "https://dashscope.aliyuncs.com/api/v1", ascii_only=True,
         ),
         Family(
-            "anthropic", "Anthropic messages", "anthropic", ("/v1/messages", "/anthropic/v1"), ("anthropic.",),
+            "anthropic", "Anthropic messages", "anthropic",
+            ("/v1/messages", "/anthropic/v1", "/apps/anthropic/v1"), ("anthropic.",),
             "https://api.anthropic.com/v1",
         ),
         Family(
@@ -120,7 +121,7 @@ def tail(request: Incoming, family: Family) -> str:
         return request.raw_path
     path = request.raw_path
     if family.name == "anthropic":
-        return path.removeprefix("/anthropic").removeprefix("/v1")
+        return path.removeprefix("/apps").removeprefix("/anthropic").removeprefix("/v1")
     return next((path[len(prefix) :] for prefix in family.prefixes if path.startswith(f"{prefix}/")), path)
 
 

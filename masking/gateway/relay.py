@@ -16,7 +16,7 @@ from masking.gateway.conversation import Conversation, Counting
 from masking.gateway.family import Family
 from masking.gateway.incoming import Incoming
 from masking.gateway.refusal import Refused, event, failed, spell
-from masking.gateway.spelling import ascii_events, ascii_json, ended, split, whole
+from masking.gateway.spelling import ascii_events, ascii_json, ended, flags_as_text, split, whole
 from masking.gateway.upstream import Reply, UpstreamBroke
 
 __all__ = ["Relay", "Send"]
@@ -154,7 +154,7 @@ class Relay:
         parts.append(await asyncio.to_thread(turn.close) if size > _LARGE else turn.close())
         body = b"".join(parts)
         if self._family.ascii_only:
-            body = ascii_json(body)
+            body = ascii_json(self._flagged(body))
         if self.started == "early":
             await self._early_document(reply.status, body)
             return
@@ -208,10 +208,14 @@ class Relay:
 
     async def _say(self, said: bytes) -> None:
         if self._family.ascii_only and self.streams:
-            for one in split(ascii_events(said)):
+            for one in split(ascii_events(self._flagged(said))):
                 await self._write(one)
         else:
             await self._write(said)
+
+    def _flagged(self, said: bytes) -> bytes:
+        is_newest = self._request.headers.get("x-dashscope-sdk-client", "").endswith("/app2")
+        return flags_as_text(said) if is_newest else said
 
     async def _write(self, body: bytes) -> None:
         self.writing = True

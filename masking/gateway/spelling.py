@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ascii_events", "ascii_json", "ended", "split", "whole"]
+__all__ = ["ascii_events", "ascii_json", "ended", "flags_as_text", "split", "whole"]
 
 _DATA_LINE = re.compile(rb"^data:.*$", re.MULTILINE)
 _ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+# As a key: within a string its quotes would be escaped.
+_FLAG = re.compile(rb'(?<!\\)("node_is_completed"[ ]?:[ ]?)(true|false)')
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
@@ -23,6 +25,12 @@ def ascii_events(events: bytes) -> bytes:
 def ascii_json(document: bytes) -> bytes:
     """A JSON document in ASCII: outside its strings it is ASCII already."""
     return document if document.isascii() else _escape(document)
+
+
+def flags_as_text(document: bytes) -> bytes:
+    """`node_is_completed` of workflows as a string: so Model Studio's 2.x client has it, which raises on the boolean
+    that the documented wire and all other SDKs have."""
+    return _FLAG.sub(rb'\1"\2"', document) if b'"node_is_completed"' in document else document
 
 
 def split(events: bytes) -> list[bytes]:
