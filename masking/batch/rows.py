@@ -207,8 +207,12 @@ class Rows:
         """Where the texts of a file's rows are."""
         at = (layout.shape, layout.columns)
         if at not in self._walks:
-            self._walks[at] = Walks(self._settings, layout, self._masker.is_word)
+            self._walks[at] = Walks(self._settings, layout, self.is_word)
         return self._walks[at]
+
+    def is_word(self, name: str) -> bool:
+        """Whether the name of a field is a plain word, and so nobody's."""
+        return self._masker.is_word(name)
 
 
 class Walks:
