@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import yaml
 from gateway_server import serving
 from running import RedisServer, free_port, redis_server
 
+from masking.core.acs3 import AccessKey, authorize
 from masking.gateway import Server
 from masking.gateway.chain import files_of, read_head, verify
 from masking.vault import new_key
@@ -468,6 +470,63 @@ def test_redis_killed_and_back(redis: RedisServer, wild: Wild) -> None:
         assert said_in(wild.seen[-1]) == "号码<PHONE_NUMBER_2>，<PHONE_NUMBER_1>。"
         assert text_of(again.text) == f"号码{OTHER}，{PHONE}。"
         assert httpx.get(f"{server.url}/readyz").status_code == 200
+
+
+# Signed requests that are sent again
+
+ACCESS = AccessKey("LTAIshop", "shopSecret")
+
+
+def signed(url: str, nonce: str) -> httpx.Response:
+    """A question to RDS AI, signed now."""
+    parameters = [("Query", "hi")]
+    headers = {
+        "host": url.removeprefix("http://"), "x-acs-action": "ChatMessages", "x-acs-version": "2025-05-07",
+        "x-acs-date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "x-acs-signature-nonce": nonce,
+        "x-acs-content-sha256": sha256(b"").hexdigest(),
+    }  # fmt: skip
+    headers["authorization"] = authorize(ACCESS, "POST", "/", parameters, headers)
+    return httpx.post(url, params=parameters, headers=headers)
+
+
+def refusal(answer: httpx.Response) -> str:
+    return str(answer.json()["Code"]) if answer.status_code != 200 else ""
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    monkeypatch.setenv("SHOP_ID", ACCESS.id)
+    monkeypatch.setenv("SHOP_SECRET", ACCESS.secret)
+    return [{"name": "shop", "access_keys": [{"id": {"env": "SHOP_ID"}, "secret": {"env": "SHOP_SECRET"}}]}]
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_request_that_one_gateway_served_is_refused_by_the_other(
+    redis: RedisServer, shop: list[dict[str, Any]]
+) -> None:
+    shared = {"clients": shop, "vault": {"address": redis.url}}
+    with serving(**shared) as one, serving(**shared) as other:
+        codes = [refusal(signed(*ask)) for ask in [(one.url, "a"), (other.url, "a"), (other.url, "b"), (one.url, "b")]]
+        redis.kill()
+        down = signed(one.url, "c")
+        redis.start()
+        after = [refusal(signed(one.url, nonce)) for nonce in "ac"]
+
+    assert codes == ["", "SignatureNonceUsed", "", "SignatureNonceUsed"]
+    assert (down.status_code, refusal(down)) == (503, "vault_down"), "what cannot be remembered is not served"
+    assert after == ["SignatureNonceUsed", ""]
+
+
+def test_a_request_from_before_a_restart_is_refused(tmp_path: Path, keys: str, shop: list[dict[str, Any]]) -> None:
+    settings = {"clients": shop, "vault": {"address": f"sqlite:{tmp_path}/vault.db"}}
+    with program(tmp_path, settings, MASKING_VAULT_KEYS=keys) as (process, url):
+        assert refusal(signed(url, "a")) == ""
+        process.kill()
+        process.wait()
+    with program(tmp_path, settings, MASKING_VAULT_KEYS=keys) as (_, url):
+        codes = [refusal(signed(url, nonce)) for nonce in "ab"]
+
+    assert codes == ["SignatureNonceUsed", ""]
 
 
 # The gateway itself, as a process

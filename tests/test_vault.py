@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -191,6 +193,34 @@ def test_a_deleted_session_is_not_saved_over(make: Make) -> None:
     assert again != version
     with pytest.raises(ConflictError):
         vault.save("ann", "s", ENTRIES, version)
+
+
+def test_a_name_is_claimed_once_until_the_claim_ends(make: Make, clock: Clock) -> None:
+    vault = make()
+    clock.real = min(clock.real, 1 / 1000)
+    seconds = 100 * (clock.real or 1)
+
+    assert vault.claim("ann", "n", seconds)
+    assert not vault.claim("ann", "n", seconds)
+    assert vault.claim("bob", "n", seconds)
+    assert vault.claim("ann", "", 10_000)
+    assert vault.load("ann", "n") is None
+    assert vault.forget("ann") == 0
+    assert not vault.claim("ann", "n", seconds), "whoever forgets an owner's sessions does not free its claims"
+    clock.pass_(101)
+    vault.purge()
+    assert vault.claim("ann", "n", seconds)
+    assert not vault.claim("ann", "n", seconds)
+    assert not vault.claim("ann", "", 1)
+
+
+def test_of_many_who_claim_at_once_one_succeeds(make: Make) -> None:
+    vault = make()
+    names = [f"n{number % 20}" for number in range(160)]
+    with ThreadPoolExecutor(8) as threads:
+        claimed = list(threads.map(lambda name: vault.claim("ann", name, 100), names))
+
+    assert claimed.count(True) == 20
 
 
 def test_limits_are_kept(make: Make) -> None:
@@ -410,6 +440,20 @@ def test_another_owners_record_put_in_the_place_of_ones_own_is_refused(make: Mak
     assert entries(vault) == ENTRIES
 
 
+@SHARED
+def test_a_claim_is_everybodys_and_outlives_whoever_made_it(make: Make) -> None:
+    one = make()
+    assert one.claim("ann", "n", 1_000)
+    with closing(make(keys=Keys([NEW, OLD]))) as other:
+        assert not other.claim("ann", "n", 1_000)
+        other.rotate()  # type: ignore[attr-defined]
+        assert other.claim("ann", "m", 1_000)
+    one.close()
+
+    assert not make(keys=Keys([NEW, OLD])).claim("ann", "n", 1_000)
+    assert not make(keys=Keys([NEW])).claim("ann", "m", 1_000)
+
+
 # Tables
 
 
@@ -555,6 +599,18 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, broken: str) -> Non
         SqliteVault(path, KEYS)
 
 
+def test_a_file_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
+    with SqliteVault(tmp_path / "v.db", KEYS) as vault:
+        vault.save("ann", "s", ENTRIES, 0)
+    db = sqlite3.connect(tmp_path / "v.db")
+    db.executescript("DROP TABLE claims; PRAGMA user_version = 1;")
+    db.close()
+
+    with SqliteVault(tmp_path / "v.db", KEYS) as vault:
+        assert vault.claim("ann", "n", 100)
+        assert entries(vault) == ENTRIES
+
+
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "v.db") as db:
         db.execute("PRAGMA user_version = 99")
@@ -578,6 +634,22 @@ def test_redis_killed_and_back_is_refused_and_then_served(tmp_path: Path) -> Non
 
         assert entries(vault) == ENTRIES
         vault.save("ann", "s", {}, version)
+
+
+def test_a_claim_that_redis_heard_twice_is_still_ones_own(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the connection breaks after the server has done it, and the client repeats the call."""
+    with RedisVault(redis.url, KEYS, prefix="twice") as vault:
+        call = vault._call
+
+        def twice(function: Any, *arguments: Any, **options: Any) -> Any:
+            stack = list(getattr(function.__self__, "command_stack", ()))
+            call(function, *arguments, **options)
+            function.__self__.command_stack = stack
+            return call(function, *arguments, **options)
+
+        monkeypatch.setattr(vault, "_call", twice)
+        assert vault.claim("ann", "n", 100)
+        assert not vault.claim("ann", "n", 100)
 
 
 def test_a_redis_that_was_emptied_is_shared_again(redis: RedisServer) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from masking.core.errors import ConfigurationError, MaskingError
-from masking.gateway.auth import Account, Authenticator
+from masking.gateway.auth import Account, Authenticator, SharedNonces
 from masking.gateway.exchange import Receive, admit, exchange, read_body, refused
 from masking.gateway.family import FAMILIES, Family, family_of
 from masking.gateway.incoming import Incoming, incoming
@@ -66,14 +66,16 @@ class Gateway:
             for client in self.settings.clients
         ]
         observer = Observer(self.settings.audit)
+        kept = TimedVault(vault if vault is not None else make_vault(self.settings.vault), observer.metrics)
+        nonces = SharedNonces(kept) if self.settings.vault.blocks else None
         self._serving = Serving(
             self.settings,
             Maskers(self.settings),
-            TimedVault(vault if vault is not None else make_vault(self.settings.vault), observer.metrics),
+            kept,
             ThreadPoolExecutor(limits.threads, thread_name_prefix="masking"),
             self.settings.served(),
             {},
-            Authenticator(accounts) if accounts else None,
+            Authenticator(accounts, nonces=nonces) if accounts else None,
             {client.name: client for client in self.settings.clients},
             observer,
         )

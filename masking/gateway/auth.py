@@ -25,8 +25,9 @@ from urllib.parse import parse_qsl
 
 from masking.core.acs3 import WINDOW, AccessKey, Received, SignatureError, verify, verify_rpc
 from masking.core.errors import ConfigurationError, MaskingError
+from masking.vault import Vault
 
-__all__ = ["Account", "AuthenticationError", "Authenticator", "MemoryNonces", "Nonces"]
+__all__ = ["Account", "AuthenticationError", "Authenticator", "MemoryNonces", "Nonces", "SharedNonces"]
 
 _KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 _BEARER = "x-acs-bearer-token"
@@ -95,6 +96,18 @@ class MemoryNonces:
                 raise AuthenticationError("Throttling.User", "too many requests of this access key at a time", 429)
             minutes.setdefault(int(until // _BUCKET), set()).add(mark)
             return True
+
+
+class SharedNonces:
+    """Nonces in the vault: those of all gateways that share it, also from before they started. Its calls block."""
+
+    def __init__(self, vault: Vault, now: Callable[[], float] = time.time) -> None:
+        self._vault = vault
+        self._now = now
+
+    def use(self, key_id: str, nonce: str, until: float) -> bool:
+        """Whether the nonce is new. Raises VaultError: what cannot be remembered counts as used."""
+        return self._vault.claim(f"nonces:{key_id}", nonce, until - self._now())
 
 
 class Authenticator:

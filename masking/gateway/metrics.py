@@ -167,6 +167,10 @@ class TimedVault:
         with self._metrics.vault("forget"):
             return self._vault.forget(owner)
 
+    def claim(self, owner: str, name: str, seconds: float) -> bool:
+        with self._metrics.vault("claim"):
+            return self._vault.claim(owner, name, seconds)
+
     def purge(self) -> int:
         with self._metrics.vault("purge"):
             return self._vault.purge()

@@ -26,6 +26,7 @@ class MemoryVault:
         self._now = now
         self._lock = Lock()
         self._owners: dict[str, dict[str, tuple[float, Stored]]] = {}  # until when, what
+        self._claims: dict[tuple[str, str], float] = {}  # until when
         self._swept = now()
         self._closed = False
 
@@ -80,6 +81,18 @@ class MemoryVault:
             self._sweep(self._now())
             return len(self._owners.pop(owner, {}))
 
+    def claim(self, owner: str, name: str, seconds: float) -> bool:
+        """Whether the name is free; it is claimed for that long."""
+        with self._lock:
+            self._check_open()
+            now = self._now()
+            if now - self._swept > _SWEEP:
+                self._sweep(now)
+            if self._claims.get((owner, name), now) > now:
+                return False
+            self._claims[owner, name] = now + seconds
+            return True
+
     def purge(self) -> int:
         """Remove what has expired; how many sessions."""
         with self._lock:
@@ -93,6 +106,7 @@ class MemoryVault:
         """Forget everything."""
         with self._lock:
             self._owners.clear()
+            self._claims.clear()
             self._closed = True
 
     def _check_open(self) -> None:
@@ -114,6 +128,7 @@ class MemoryVault:
 
     def _sweep(self, now: float) -> int:
         self._swept = now
+        self._claims = {claim: until for claim, until in self._claims.items() if until > now}
         old = [
             (owner, name)
             for owner, sessions in self._owners.items()

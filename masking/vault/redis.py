@@ -1,8 +1,9 @@
 """Sessions and tables in Redis or Valkey: encrypted, shared by several gateways.
 
 Saving compares versions in a script on the server, so that of two gateways that answer the same conversation at once
-one is told to load again. Records end by Redis' own expiry. Keys: `<prefix>:{<owner>}:s:<name>`, and per owner
-`<prefix>:{<owner>}:all` and `:table`; owner and name as 16 bytes of HMAC. One owner's keys share a slot of a cluster.
+one is told to load again. Records end by Redis' own expiry. Keys: `<prefix>:{<owner>}:s:<name>`, `:c:<name>` for what
+is claimed, and per owner `<prefix>:{<owner>}:all` and `:table`; owner and name as 16 bytes of HMAC. One owner's keys
+share a slot of a cluster.
 
 Set `maxmemory-policy noeviction` on the server: a session that Redis evicts is forgotten in the middle of a talk.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
+from secrets import token_bytes
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -23,6 +25,7 @@ __all__ = ["RedisTable", "RedisVault"]
 
 _BATCH = 500
 _VERSION = 8  # bytes before what is sealed
+_TRIES = 4
 _TIMEOUT = 2.0  # seconds, to connect and to answer
 
 _NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000) "
@@ -57,6 +60,10 @@ return 1
 )
 _DELETE = "redis.call('ZREM', KEYS[2], ARGV[1]) return redis.call('DEL', KEYS[1])"
 _PURGE = _NOW + "return redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)"
+_CLAIM = """
+if redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[1]) then return 1 end
+return redis.call('GET', KEYS[1]) == ARGV[2] and 1 or 0
+"""
 _SWAP = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
@@ -256,6 +263,21 @@ class RedisVault(_Server):
         blind = self._sealer.owner(owner)
         names = self._call(self._redis.zrange, self._key(blind, "all"), 0, -1)
         return sum(self._call(self._redis.eval, _DELETE, 2, *self._at(blind, name), name) for name in names)
+
+    def claim(self, owner: str, name: str, seconds: float) -> bool:
+        """Whether the name is free, for everybody who shares the server; it is claimed for that long."""
+        mine = token_bytes(8)  # a call that is repeated after a lost connection finds its own claim
+        for _ in range(_TRIES):
+            known = self._wrapped
+            blind, key = self._place(owner, name)
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.get(self._names)
+            pipe.eval(_CLAIM, 1, self._key(blind, f"c:{key.hex()}"), max(1, round(seconds * 1000)), mine)
+            wrapped, claimed = self._call(pipe.execute)
+            if wrapped == known:
+                return bool(claimed)
+            self._join(wrapped)
+        raise VaultError(f"the vault {self._where} cannot be used: its keys change all the time")
 
     def purge(self) -> int:
         """Remove what has expired; how many sessions. Redis itself has removed their content already."""

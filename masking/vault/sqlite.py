@@ -28,7 +28,7 @@ _BUSY = 10.0  # seconds that a writer waits for another
 _BATCH = 500
 _SWEEP = 600.0  # seconds between two looks for what has expired
 _TOUCH = 0.9  # of the time to live: a use writes only when this much of it is left, or less
-_SCHEMA = 1
+_SCHEMA = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (
@@ -39,6 +39,10 @@ CREATE INDEX IF NOT EXISTS sessions_until ON sessions (until);
 CREATE TABLE IF NOT EXISTS entries (
     owner BLOB NOT NULL, name BLOB NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (owner, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claims (
+    owner BLOB NOT NULL, name BLOB NOT NULL, until REAL NOT NULL, PRIMARY KEY (owner, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS claims_until ON claims (until);
 """
 
 
@@ -223,9 +227,7 @@ class SqliteVault(_File):
         sealed = self._sealer.seal(b"session", blind, key, made, dump(entries))
         now = self._now()
         with self._transaction() as db:
-            if now - self._swept > _SWEEP:
-                self._swept = now
-                db.execute("DELETE FROM sessions WHERE until <= ?", (now,))
+            self._sweep(db, now)
             where = (blind, key, now)
             row = db.execute(
                 "SELECT version FROM sessions WHERE owner = ? AND name = ? AND until > ?", where
@@ -260,9 +262,26 @@ class SqliteVault(_File):
             db.execute("DELETE FROM sessions WHERE owner = ?", (blind,))
         return int(count)
 
+    def claim(self, owner: str, name: str, seconds: float) -> bool:
+        """Whether the name is free, for every process that has the file; it is claimed for that long."""
+        blind, key = self._place(owner, name)
+        now = self._now()
+        claim = "INSERT INTO claims VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET until = excluded.until WHERE until <= ?"
+        with self._transaction() as db:
+            self._sweep(db, now)
+            return db.execute(claim, (blind, key, now + seconds, now)).rowcount > 0
+
+    def _sweep(self, db: sqlite3.Connection, now: float) -> None:
+        """Remove what has expired, now and then."""
+        if now - self._swept > _SWEEP:
+            self._swept = now
+            db.execute("DELETE FROM sessions WHERE until <= ?", (now,))
+            db.execute("DELETE FROM claims WHERE until <= ?", (now,))
+
     def purge(self) -> int:
         """Remove what has expired; how many sessions."""
         with self._transaction() as db:
+            db.execute("DELETE FROM claims WHERE until <= ?", (self._now(),))
             return db.execute("DELETE FROM sessions WHERE until <= ?", (self._now(),)).rowcount
 
     def _place(self, owner: str, name: str) -> tuple[bytes, bytes]:

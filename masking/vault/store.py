@@ -84,6 +84,11 @@ class Vault(Protocol):
         """Forget every session of an owner; how many there were."""
         ...
 
+    def claim(self, owner: str, name: str, seconds: float) -> bool:
+        """Whether nobody has claimed that name within the seconds that its last claim holds; it is claimed now. Names
+        of claims and of sessions have nothing to do with each other."""
+        ...
+
     def purge(self) -> int:
         """Remove what has expired; how many sessions. Expired ones are never given out, purged or not."""
         ...
