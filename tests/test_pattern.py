@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from masking.core import pattern as module
@@ -109,6 +110,36 @@ def test_both_engines_find_the_same_places(text: str, rule: tuple[str, str]) -> 
     fast = list(Pattern(source, beside, beside).spans(view))
 
     assert fast == list(fallback(source, beside, beside).spans(view))
+
+
+CLOSE = [
+    r"\d{2}", r"[.,-]?\d", r"[a-z.,-]{1,3}", r"[-.]\d|a[.,-]", r"微?[.,-]{1,2}", r"[京沪]", r"[京沪]\d?|-", r"[^\d]{2}",
+    r"微(?P<value>\d*)|[-.]", r"\d[.,-]\d?", r"é?[A-Z]", r"-?(?P<value>\d)|a-",
+]  # fmt: skip
+
+
+@cache
+def both(source: str, before: str, after: str) -> tuple[Pattern, Pattern]:
+    return Pattern(source, before, after), fallback(source, before, after)
+
+
+@needs_re2
+@given(
+    st.text(alphabet, max_size=16),
+    st.sampled_from(CLOSE),
+    st.sampled_from(sorted(BOUNDARIES)),
+    st.sampled_from(sorted(BOUNDARIES)),
+    st.integers(0, 6),
+)
+@example("1,2-3", r"[.,-]?\d", "number", "none", 0)
+@example("微é_ _沪-", r"[京沪]\d?|-", "number", "word", 0)
+def test_a_match_is_found_whose_neighbours_lie_in_the_match_before(
+    text: str, source: str, before: str, after: str, start: int
+) -> None:
+    fast, slow = both(source, before, after)
+    view = View(text)
+
+    assert fast.matches(view, None, min(start, len(view.text))) == slow.matches(view, None, min(start, len(view.text)))
 
 
 @needs_re2

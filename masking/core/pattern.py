@@ -330,7 +330,7 @@ class _Fallback:
 class _Linear:
     """RE2 on bytes: the one-byte image where the pattern names only ASCII, else UTF-8."""
 
-    __slots__ = ("_again", "_whole", "aligned", "back", "group", "match")
+    __slots__ = ("_allowed", "_parts", "_rest", "aligned", "back", "group", "match")
 
     def __init__(self, source: str, before: str, after: str) -> None:
         whole = f"{BOUNDARIES[before][2]}({source}){BOUNDARIES[after][3]}"
@@ -343,10 +343,12 @@ class _Linear:
             raise PatternSyntaxError(f"does not compile in RE2: {shown}") from None
         self.match = compiled._regexp.Match  # the public wrapper builds a generator and a match per search
         self.group = compiled.groupindex.get(b"value", 1)
-        self._whole = whole
-        self._again: Any = None
+        self._parts = BOUNDARIES[before][0], f"({source}){BOUNDARIES[after][3]}"
+        self._allowed: Any = None
+        self._rest: Any = None
         # The neighbours before a match are consumed, so a search starts that many bytes early to have them.
-        self.back = {"none": 0, "number": 2, "decimal": 2, "any_letter": 4}.get(before, 1)
+        signs = {"none": 0, "number": 2, "decimal": 2}.get(before, 1)
+        self.back = signs if self.aligned or not signs else signs + 3
 
     def matches_nothing(self) -> bool:
         return bool(self.match(_UNANCHORED, b"", 0, 0)[0][0] >= 0)
@@ -355,30 +357,32 @@ class _Linear:
         return view.image if self.aligned else view.utf8
 
     def search(self, text: bytes, start: int, stop: int) -> Place | None:
-        back = self.back
-        at = start - back if start > back else 0
-        match = self.match
-        while True:
-            spans = match(_UNANCHORED, text, at, stop)
-            whole_start, whole_end = spans[1]
-            if whole_start < 0:
+        while start <= stop:
+            spans = self.match(_UNANCHORED, text, max(start - self.back, 0), stop)
+            if spans[1][0] < 0:
                 return None
-            if whole_start >= start:
-                value_start, value_end = spans[self.group]
-                if value_start < 0:  # the group `value` stands in an alternative that was not taken
-                    return whole_start, whole_end, whole_start, whole_end
-                return whole_start, whole_end, value_start, value_end
-            if at == 0 and match is self.match:
-                match = self._behind()  # the text's edge was its neighbour, where a character should have been
-            else:
-                at += 1  # with fewer neighbours before it, the match began too early
+            if spans[1][0] < start:
+                # With fewer neighbours before it, the match began too early; one that begins here has them there.
+                spans = self._here(text, start, stop)
+                if spans is None:
+                    start += 1
+                    continue
+            whole, value = spans[1], spans[self.group]
+            # The group `value` may stand in an alternative that was not taken.
+            return (*whole, *(value if value[0] >= 0 else whole))
+        return None
 
-    def _behind(self) -> Any:
-        """RE2's search for matches that do not begin the text."""
-        if self._again is None:
-            whole = self._whole.replace(r"\A|", "")
-            self._again = re2.compile(whole.encode(), _options("LATIN1" if self.aligned else "UTF8"))._regexp.Match
-        return self._again
+    def _here(self, text: bytes, start: int, stop: int) -> Any:
+        """RE2's match that begins at `start`, if there is one, and its neighbours allow it."""
+        neighbours = text[max(start - _NEIGHBOURS, 0) : start].decode("utf-8", "ignore")
+        if self._allowed is None:
+            before, rest = self._parts
+            self._allowed = re.compile(f"{before}\\Z", re.ASCII).search
+            self._rest = _match(rest, aligned=self.aligned)
+        if self._allowed(neighbours) is None:
+            return None
+        spans = self._rest(_ANCHORED, text, start, stop)
+        return spans if spans[1][0] == start else None
 
     def value(self, text: bytes, place: Place) -> str:
         return text[place[2] : place[3]].decode("utf-8", "replace")
@@ -399,11 +403,18 @@ class _Linear:
         return stops[:_MOST_SHORTER]
 
 
+_NEIGHBOURS: Final = 8  # bytes that hold the two characters that a boundary looks at
 _UNANCHORED: Any = None
+_ANCHORED: Any = None
 if re2 is not None:
     from re2 import _re2
 
     _UNANCHORED = _re2.RE2.Anchor.UNANCHORED
+    _ANCHORED = _re2.RE2.Anchor.ANCHOR_START
+
+
+def _match(source: str, *, aligned: bool) -> Any:
+    return re2.compile(source.encode(), _options("LATIN1" if aligned else "UTF8"))._regexp.Match
 
 
 def _options(encoding: str, memory: int = 8 << 20) -> Any:
