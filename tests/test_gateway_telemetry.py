@@ -13,12 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway_server import serving
+from gateway_server import Watched, serving
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from masking.core.errors import ConflictError, VaultError
+from masking.echo import Manner
 from masking.gateway.logs import configure
 from masking.gateway.metrics import Metrics
 from masking.gateway.tracing import Tracing
@@ -113,6 +114,19 @@ def test_the_gateways_page_tells_of_its_vault_and_its_streams() -> None:
         'masking_added_seconds_count{route="openai"} 1.0',
     ):
         assert line in text
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_values_that_the_model_made_up_are_counted(stream: bool) -> None:
+    upstream = Watched(manner=Manner(invents=" 或 13900139000，13700137000 或 han@example.com。"))
+    with serving(upstream) as server:
+        body = {"model": "m", "stream": stream, "messages": [{"role": "user", "content": "电话13800138000"}]}
+        httpx.post(f"{server.url}/v1/chat/completions", json=body).raise_for_status()
+        text = httpx.get(f"{server.url}/metrics").text
+
+    assert 'masking_redactions_total{entity="PHONE_NUMBER"} 2.0' in text
+    assert 'masking_redactions_total{entity="EMAIL_ADDRESS"} 1.0' in text
+    assert 'masking_findings_total{entity="PHONE_NUMBER"} 1.0' in text
 
 
 def test_two_gateways_of_one_process_do_not_share_counts() -> None:

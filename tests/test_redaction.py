@@ -131,6 +131,18 @@ def test_new_values_are_redacted_and_the_sessions_restored(text: str, said: str)
         assert one.restore(text) == said
 
 
+@given(st.lists(st.integers(0, 200), max_size=8))
+def test_what_is_redacted_is_counted_once_however_it_is_cut(at: list[int]) -> None:
+    text = "Call <PHONE_NUMBER_1>, 13900139000 or han@example.com; not 13800138000. Or 13700137000, han@example.com?"
+    one = session()
+    said = "".join(one.stream(cut(text, at)))
+
+    assert one.redacted == {"PHONE_NUMBER": 2, "EMAIL_ADDRESS": 2}
+    assert said.count("<") == 4
+    one.close()
+    assert sum(one.redacted.values()) == 4
+
+
 @pytest.mark.parametrize(
     "written",
     [

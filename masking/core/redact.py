@@ -13,7 +13,7 @@ prose never waits: of 京A12345 the province stays, of an address in Chinese wha
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -227,11 +227,14 @@ class Redactor:
     `blocked`: before, there is nothing to decide. `wide` says how much must wait before its width is asked for again.
     """
 
-    __slots__ = ("_plan", "blocked", "held", "own", "read", "starts", "state", "touched", "trail", "until", "wide")
+    __slots__ = (
+        "_counts", "_plan", "blocked", "held", "own", "read", "starts", "state", "touched", "trail", "until", "wide",
+    )  # fmt: skip
 
-    def __init__(self, plan: Plan, own: Collection[str]) -> None:
-        """`own` are values that are kept in clear: those of the session."""
+    def __init__(self, plan: Plan, own: Collection[str], counts: Counter[str] | None = None) -> None:
+        """`own` are values that are kept in clear: those of the session. `counts` counts by entity what is redacted."""
         self._plan = plan
+        self._counts: Counter[str] = Counter() if counts is None else counts
         self.own = own
         self.held = ""
         self.read = 0
@@ -439,7 +442,9 @@ class Redactor:
         if kept and (first, last) in kept:
             return [(reach, None)]
         edits: list[Edit] = [(first, None)] if first else []
-        edits.append((last - first, self._plan.looks[best.pattern].mark))
+        look = self._plan.looks[best.pattern]
+        edits.append((last - first, look.mark))
+        self._counts[look.rule.entity] += 1
         if reach > last:
             edits.append((reach - last, None))
         return edits
@@ -458,6 +463,7 @@ class Redactor:
             if start > at:
                 edits.append((start - at, None))
             edits.append((end - start, mark(finding.entity)))
+            self._counts[finding.entity] += 1
             at = end
         if reach > at:
             edits.append((reach - at, None))

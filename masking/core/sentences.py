@@ -13,6 +13,7 @@ What a pattern finds in the sentence, and a placeholder, go before a name. What 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
@@ -48,10 +49,20 @@ def sentence_end(text: str) -> int:
 class SentenceStream(Stream):
     """As the stream it is given, which reads whole sentences only, without the names in them."""
 
-    __slots__ = ("_ahead", "_find", "_inner", "_own", "_plan")
+    __slots__ = ("_ahead", "_find", "_inner", "_own", "_plan", "_redacted")
 
-    def __init__(self, find: Find, inner: Stream, grammar: Grammar, plan: Plan | None, own: Collection[str]) -> None:
-        """`plan` has the patterns that go before names; values that are `own`, or parts of them, are kept."""
+    def __init__(
+        self,
+        find: Find,
+        inner: Stream,
+        grammar: Grammar,
+        plan: Plan | None,
+        own: Collection[str],
+        redacted: Counter[str] | None = None,
+    ) -> None:
+        """`plan` has the patterns that go before names; values that are `own`, or parts of them, are kept. `redacted`
+        counts by entity what is redacted."""
+        self._redacted: Counter[str] = Counter() if redacted is None else redacted
         self._find = find
         self._inner = inner
         self._grammar = grammar
@@ -111,6 +122,7 @@ class SentenceStream(Stream):
             if one.start > at:
                 edits += self._inner.edits(sentence[at : one.start])
             edits += self._inner.beside(sentence[one.start : one.end], mark(one.entity), guarded=False)
+            self._redacted[one.entity] += 1
             at = one.end
         if at < len(sentence):
             edits += self._inner.edits(sentence[at:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -95,6 +96,7 @@ class Session:
         self._placeholders: dict[str, str] = {}
         self._values: dict[str, str] = {}
         self._counts: dict[str, int] = {}
+        self._redacted: Counter[str] = Counter()
         self._closed = False
 
     def __repr__(self) -> str:
@@ -190,6 +192,11 @@ class Session:
             raise UnmaskableError(f"{self._scanner.category.name} has no entity {entity}; it has {known}")
         return self._replacement(value, Finding(0, len(value), entity, 1.0, ""), value)
 
+    @property
+    def redacted(self) -> Mapping[str, int]:
+        """How many new values were redacted in answers so far, by entity. It outlives closing: it holds no value."""
+        return self._redacted
+
     def restore(self, text: str, *, json: bool = False) -> str:
         """An answer with this session's placeholders restored and new values of the category's kinds redacted.
 
@@ -218,11 +225,11 @@ class Session:
         if plan is None or not plan.looks:
             stream = Stream(self._grammar, self._values, self._counts, links)
         else:
-            stream = RedactingStream(self._grammar, self._values, self._counts, plan, own, links)
+            stream = RedactingStream(self._grammar, self._values, self._counts, plan, own, links, self._redacted)
         if answers.names == "sentence" and answers.redact and self._names is not None:
             find = self._names()
             if find is not None:
-                stream = SentenceStream(find, stream, self._grammar, plan, own)
+                stream = SentenceStream(find, stream, self._grammar, plan, own, self._redacted)
         if self._surrogates or answers.own == "redact":
             return LiteralStream(self._strings, stream)
         return stream

@@ -18,6 +18,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
 from urllib.parse import quote
 
@@ -221,9 +222,11 @@ class RedactingStream(Stream):
         plan: Plan,
         own: Collection[str],
         links: Links | None = None,
+        redacted: Counter[str] | None = None,
     ) -> None:
+        """`redacted` counts by entity what is redacted."""
         super().__init__(grammar, values, counts, links)
-        self._redactor = Redactor(plan, own)
+        self._redactor = Redactor(plan, own, redacted)
         self._trail = self._redactor.trail.append
         self._moves: Moves = self._redactor.state.moves
         self._text = ""

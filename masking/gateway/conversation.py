@@ -219,6 +219,11 @@ class Counting:
         """Characters of the answer that wait now, in all its lanes."""
         return sum([len(getattr(one, "waiting", "")) for one in self.streams if one.held])
 
+    @property
+    def redacted(self) -> Mapping[str, int]:
+        """New values that were redacted in the answer, by entity."""
+        return self._session.redacted
+
     def mask(self, text: str) -> str:
         masked = self._session.masked(text)
         for finding in masked.findings:

@@ -8,6 +8,7 @@
 | --- | --- |
 | `masking_requests_total{route,decision}` | requests by decision: masked, clean, unmasked, refused, failed, gone |
 | `masking_findings_total{entity}` | what was found in requests |
+| `masking_redactions_total{entity}` | new values that were redacted in answers |
 | `masking_refusals_total{route,reason}` | refusals by code |
 | `masking_upstream_responses_total{route,status}` | replies of upstreams by class of status: 2xx … 5xx, broken |
 | `masking_added_seconds{route}` | seconds that masking adds to a request |
@@ -49,6 +50,9 @@ class Metrics:
         registry = self.registry
         self._requests = Counter("masking_requests", "Requests by decision", ["route", "decision"], registry=registry)
         self._findings = Counter("masking_findings", "Findings in requests by entity", ["entity"], registry=registry)
+        self._redactions = Counter(
+            "masking_redactions", "New values redacted in answers by entity", ["entity"], registry=registry
+        )
         self._refusals = Counter("masking_refusals", "Refusals by code", ["route", "reason"], registry=registry)
         self._replies = Counter(
             "masking_upstream_responses",
@@ -89,6 +93,11 @@ class Metrics:
         for entity, count in entities.items():
             self._findings.labels(entity).inc(count)
         self._request_seconds.labels(route).observe(added)
+
+    def redacted(self, entities: Mapping[str, int]) -> None:
+        """A reply ended in which new values were redacted."""
+        for entity, count in entities.items():
+            self._redactions.labels(entity).inc(count)
 
     def refused(self, route: str, reason: str, decision: str = "refused") -> None:
         """A request was not served."""

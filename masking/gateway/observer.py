@@ -62,6 +62,8 @@ class Observer:
 
     def ended(self, record: Record, relay: Relay) -> None:
         """A reply was handed on, or its client is gone."""
+        if relay.counting is not None and relay.counting.redacted:
+            self.metrics.redacted(relay.counting.redacted)
         if relay.streams:
             self.metrics.streamed(record.route, relay.restoring, relay.parts, relay.withheld)
 
