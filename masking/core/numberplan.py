@@ -82,17 +82,19 @@ class Plan:
     def needed(self) -> str | None:
         """A pattern that all digits dialled here without a plus sign match as a whole if they are a valid number.
 
-        None where the region has rules that rewrite what is dialled.
+        None where the region has rules that put digits into what is dialled.
         """
         main = _main(self.code)
-        if self._rule is not None or main is None or main._rule is not None:
+        if main is None:
             return None
-        prefixes = {one.pattern for one in (self._prefix, main._prefix) if one is not None}
-        prefix = f"(?:{'|'.join(sorted(prefixes))})?" if prefixes else ""
+        prefixes = {_before_number(one._prefix.pattern, one._rule) for one in (self, main) if one._prefix is not None}
+        if None in prefixes:
+            return None
+        prefix = f"(?:{'|'.join(sorted(filter(None, prefixes)))})?" if prefixes else ""
         of_types = [some for one in _regions(self.code)[1] for some in one._types.values()]
         kinds = {match.__self__.pattern for some in of_types for match in some}
         own = f"(?:{self.code})?{prefix}{prefix}(?:{'|'.join(sorted(kinds))})"
-        return own if self._abroad_prefix is None else f"{own}|(?:{self._abroad_prefix})[0-9]*"
+        return own if self._abroad_prefix is None else f"{own}|(?:{self._abroad_prefix})[1-9][0-9]{{{_LEAST_NSN},}}"
 
     def knows(self, number: str) -> bool:
         """Whether a national number is of a kind that the region has."""
@@ -299,6 +301,19 @@ def _leading_code(digits: str) -> tuple[str, str]:
             if digits[:length] in codes:
                 return digits[:length], digits[length:]
     return "", digits
+
+
+def _before_number(prefix: str, rule: str | None) -> str | None:
+    """Of a national prefix what stands before the number, where its rule only takes that away; None where it does more.
+
+    Such a rule keeps the last group, which is the number and not told apart from other digits.
+    """
+    if rule is None:
+        return prefix
+    last = re.search(r"\(\\d\{[0-9]+(?:,[0-9]+)?\}\)(?=\)?\??$)", prefix)
+    if last is None or rule != f"\\{re.compile(prefix).groups}":
+        return None
+    return prefix[: last.start()] + prefix[last.end() :]
 
 
 @cache
