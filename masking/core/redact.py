@@ -126,7 +126,7 @@ class Plan:
         for number in sorted(touched) if len(touched) > 1 else touched:
             at = ends.get(number, 0) if ends else 0
             known = shapes[number]
-            if type(known) is Shapes:
+            if isinstance(known, Shapes):
                 if not escaped:
                     made = known.find(before, text, at)
                     if made is not None:

@@ -189,7 +189,7 @@ class Shapes:
             made = self._make(text, size, places)
         else:
             made, asked = None, []  # the pattern itself sees other characters there
-        found = _UNTOLD if made is None else made
+        found: Any = _UNTOLD if made is None else made
         for first, stop, yes in reversed(asked):
             question = _Question(first, stop)
             question.answers[yes] = found
