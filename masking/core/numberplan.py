@@ -12,11 +12,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
+from masking.core.digitlead import leads
+
 __all__ = ["Plan", "plan"]
 
 _LEAST_NSN: Final = 2
 _MOST_NSN: Final = 17
 _LONGEST_COUNTRY_CODE: Final = 3
+_MOST_DIALLED: Final = 100  # digits; there are no such numbers
 _TYPES: Final = (
     "premium_rate",
     "toll_free",
@@ -79,10 +82,11 @@ class Plan:
             self._least = 0 if lengthens else min(_regions(self.code)[0], default=0)
         return self._least
 
-    def needed(self) -> str | None:
+    def needed(self, most: int = _MOST_DIALLED) -> str | None:
         """A pattern that all digits dialled here without a plus sign match as a whole if they are a valid number.
 
-        None where the region has rules that put digits into what is dialled.
+        It counts national numbers of at most `most` digits. None where the region has rules that put digits into what
+        is dialled.
         """
         main = _main(self.code)
         if main is None:
@@ -91,10 +95,19 @@ class Plan:
         if None in prefixes:
             return None
         prefix = f"(?:{'|'.join(sorted(filter(None, prefixes)))})?" if prefixes else ""
-        of_types = [some for one in _regions(self.code)[1] for some in one._types.values()]
+        of_types = [some for one in _regions(self.code)[1] for size, some in one._types.items() if size <= most]
         kinds = {match.__self__.pattern for some in of_types for match in some}
-        own = f"(?:{self.code})?{prefix}{prefix}(?:{'|'.join(sorted(kinds))})"
-        return own if self._abroad_prefix is None else f"{own}|(?:{self._abroad_prefix})[1-9][0-9]{{{_LEAST_NSN},}}"
+        own = [f"(?:{self.code})?{prefix}{prefix}(?:{'|'.join(sorted(kinds))})"] if kinds else []
+        abroad = [] if self._abroad_prefix is None else [f"(?:{self._abroad_prefix})[1-9][0-9]{{{_LEAST_NSN},}}"]
+        return "|".join([*own, *abroad])
+
+    def leads(self, most: int) -> set[str] | None:
+        """The first two digits of all valid numbers that have at most `most` digits, dialled here without a plus sign.
+
+        None where it cannot be told.
+        """
+        needed = self.needed(most)
+        return None if needed is None else leads(needed, most) if needed else set()
 
     def knows(self, number: str) -> bool:
         """Whether a national number is of a kind that the region has."""

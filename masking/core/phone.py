@@ -21,6 +21,8 @@ _VALID: Final = 1
 _LEAD_REACH: Final = (
     10  # characters before the first digit that can belong to a candidate: twice a bracket or plus and 4
 )
+_FEW_DIGITS: Final = 5  # so many, or fewer, make a number in few lands only
+_ASCII_DIGITS: Final = b"0123456789"
 _STAND_INS: Final = "\x01\x0c_"
 
 _Try = tuple[int, int, bool, str | None]
@@ -33,25 +35,57 @@ class Phones:
     Raises KeyError for a region that libphonenumber does not have.
     """
 
-    __slots__ = ("_chain", "_dialled", "_forms", "_image_chain", "_least", "_plans")
+    __slots__ = ("_chain", "_dialled", "_forms", "_image_chain", "_leads", "_least", "_plans")
 
     def __init__(self, regions: Sequence[str]) -> None:
         self._plans = [(region, plan(region)) for region in regions]
         self._least = min((one.least for _, one in self._plans), default=0)
         self._dialled = _Dialled([one for _, one in self._plans])
         self._forms: dict[str, Form] = {}
+        signs = matcher()._VALID_PUNCTUATION
+        self._leads = self._short_leads()
         # As `needed`, for `re` and with all digits: what a candidate must hold for anything in it to be a number.
-        between = f"[{matcher()._VALID_PUNCTUATION}]{{0,4}}"
-        more = max(self._least, 1) - 1
         self._chain = re.compile(
-            rf"\d(?:{between}\d){{{more}}}|[+\uff0b][^0-9]{{0,10}}\d|\d[ \xa0\t,x]*(?i:xt|ext|int|anexo)"
+            self._digits(rf"[{signs}]{{0,4}}", r"\d", self._least)
+            + r"|[+\uff0b][^0-9]{0,10}\d|\d[ \xa0\t,x]*(?i:xt|ext|int|anexo)"
         )
-        signs = [one for one in map(chr, range(0x80)) if re.match(between, one).group()]  # type: ignore[union-attr]
-        beside = "".join(rf"\x{ord(one):02x}" for one in (*signs, *_STAND_INS))
+        plain = [one for one in map(chr, range(0x80)) if re.match(f"[{signs}]", one)]
+        beside = "".join(rf"\x{ord(one):02x}" for one in (*plain, *_STAND_INS))
         self._image_chain = _searcher(
-            rf"[0-9](?:[{beside}]{{0,4}}[0-9]){{{more}}}"
-            rf"|\+[^0-9]{{0,10}}[0-9]|[0-9][ \x0c\t,x]*(?i:xt|ext|int|anexo)"
+            self._short_or_long(f"[{beside}]") + r"|\+[^0-9]{0,10}[0-9]|[0-9][ \x0c\t,x]*(?i:xt|ext|int|anexo)"
         )
+
+    def _short_leads(self) -> list[str] | None:
+        """The first two digits of all numbers of few digits; None where many more would do."""
+        if self._least > _FEW_DIGITS:
+            return []
+        found: set[str] = set()
+        for _, one in self._plans:
+            some = one.leads(_FEW_DIGITS)
+            if some is None:
+                return None
+            found |= some
+        return sorted(found)
+
+    @staticmethod
+    def _digits(between: str, digit: str, least: int) -> str:
+        return f"{digit}(?:{between}{digit}){{{max(least, 1) - 1}}}"
+
+    def _short_or_long(self, sign: str) -> str:
+        """A pattern for RE2: as many digits as any number has, or fewer with which a short one can begin.
+
+        Nothing that is tried begins behind a digit, unless so many stand there that the package parts them. A letter x
+        among digits can count as a digit.
+        """
+        between = f"{sign}*"  # up to four would do, and need far more states
+        if self._leads is None:
+            return self._digits(between, "[0-9]", self._least)
+        long = self._digits(between, "[0-9]", max(self._least, _FEW_DIGITS + 1))
+        if not self._leads:
+            return long
+        starts = "|".join(f"{lead[0]}{between}{lead[1]}" for lead in self._leads)
+        more = f"(?:{between}[0-9]){{{max(self._least, 2) - 2}}}"
+        return f"{long}|(?:^|[^0-9])(?:{starts}){more}|[0-9]{between}x{between}[0-9]"
 
     def needed(self) -> str:
         """A pattern for RE2 on UTF-8 that matches in every text with ASCII digits only in which anything is found.
@@ -59,9 +93,10 @@ class Phones:
         Digits enough for a number with the punctuation that a number may have, a plus sign before a digit, or a label
         of an extension, whose letters can count as digits.
         """
-        between = f"[{_escaped(matcher()._VALID_PUNCTUATION)}]{{0,4}}"
-        digits = f"[0-9](?:{between}[0-9]){{{max(self._least, 1) - 1}}}"
-        return f"{digits}|[+\\x{{ff0b}}][^0-9]{{0,10}}[0-9]|(?i:[0-9][ \\x{{a0}}\\t,x]*(?:xt|ext|int|anexo))"
+        signs = _escaped(matcher()._VALID_PUNCTUATION)
+        digits = self._short_or_long(f"[{signs}]")
+        plus = "+\\x{ff0b}"
+        return f"{digits}|[{plus}][{signs}{plus}]*[0-9]|(?i:[0-9][ \\x{{a0}}\\t,x]*(?:xt|ext|int|anexo))"
 
     def find(self, text: str, image: bytes | None = None) -> set[tuple[int, int]]:
         """Start and end of every number that is valid in one of the regions, or says its country itself.
@@ -102,9 +137,8 @@ class Phones:
 
     def _chances(self, text: str, image: bytes | None) -> Callable[[int], int]:
         """What gives the first place from another on at which the digits of a number may begin, or -1."""
-        search = self._image_chain
+        search, chain = self._image_chain, self._chain
         if image is None or search is None or "\uff0b" in text:
-            chain = self._chain
 
             def slowly(at: int) -> int:
                 match = chain.search(text, at)
@@ -112,7 +146,16 @@ class Phones:
 
             return slowly
         size = len(image)
-        return lambda at: search(_anchor, image, at, size)[0][0]
+
+        def quickly(at: int) -> int:
+            if at > 0 and image[at - 1] in _ASCII_DIGITS:
+                # Where the package parts what has too many digits, anything can begin.
+                match = chain.search(text, at)
+                return -1 if match is None else match.start()
+            # From the character before, which is no digit, for a short number's pattern wants to see that.
+            return search(_anchor, image, at - 1 if at else 0, size)[0][0]  # type: ignore[no-any-return]
+
+        return quickly
 
     def _rest(self, reader: _Reader, index: int, at: int, found: set[tuple[int, int]]) -> None:
         """What one region finds from `at` on."""
@@ -251,6 +294,8 @@ class _Reader:
             # Nothing begins earlier, for a candidate has only brackets, signs and punctuation before its first digit;
             # and what ends before the chain has too few digits.
             match = search(text, max(at, chain - _LEAD_REACH))
+            while match is not None and match.end() <= chain:
+                match = search(text, match.end())
             if match is None:
                 return None
             start, end = match.span()

@@ -25,9 +25,8 @@ from masking.core.character import identifies, limited
 from masking.core.context import Context
 from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
 from masking.core.finding import Finding, resolve
-from masking.core.pattern import Accept, Gate, Pattern, PatternSyntaxError, Place
+from masking.core.pattern import Accept, Gate, Pattern, PatternSyntaxError
 from masking.core.rule import Category, PatternSource, Rule, TermSource
-from masking.core.shape import Shapes
 from masking.core.streamview import StreamView, seen
 from masking.core.terms import Terms, as_pattern, normal
 
@@ -45,7 +44,6 @@ _NO_ENDS: Final[Mapping[int, int]] = {}
 _NOTHING: Final[frozenset[int]] = frozenset()
 _HIDDEN: Final = 64  # characters for each that a rule sees: who hides a value among more of them hides it from rules
 _PATIENT: Final = 48  # characters
-_OFTEN: Final = 8  # texts
 _SLACK: Final = 2  # characters that a boundary may look at
 
 
@@ -104,10 +102,6 @@ class Plan:
             look.ended.pattern = number
         self.lookback = max((look.needs for look in self.looks), default=0)
         self._gate = Gate([look.pattern for look in self.looks])
-        # The shapes of each pattern; before, after how many more texts they are worth their making; 0: never.
-        self._shapes: list[Shapes | int] = [
-            0 if look.context is not None or look.rule.allow else _OFTEN for look in self.looks
-        ]
 
     @cached_property
     def automaton(self) -> Automaton:
@@ -119,74 +113,44 @@ class Plan:
         `before + text` a pattern has matched already."""
         size = len(before)
         whole = before + text
-        view: StreamView | None = None
-        escaped = "%" in before or "&" in before or "\\" in before
+        view = StreamView(whole)
+        aligned = view.aligned
         found: list[_Candidate] = []
-        shapes = self._shapes
+        looks = self.looks
         for number in sorted(touched) if len(touched) > 1 else touched:
+            look = looks[number]
             at = ends.get(number, 0) if ends else 0
-            known = shapes[number]
-            if isinstance(known, Shapes):
-                if not escaped:
-                    made = known.find(before, text, at)
-                    if made is not None:
-                        found += made
+            matches = look.pattern.matches(view, look.accept, view.seen_from(at) if at else 0)
+            if not matches:
+                continue
+            rule, context = look.rule, look.context
+            for _, end, start, stop in matches:
+                if rule.allow and normal(view.text[start:stop]) in rule.allow:
+                    continue
+                score = rule.score
+                if context is not None:
+                    near = context.near(view, start, stop) is not None
+                    if context.required and not near:
                         continue
-            elif known:
-                shapes[number] = known - 1 if known > 1 else self._shaped(number)
-            if view is None:
-                view = StreamView(whole)
-            look = self.looks[number]
-            for place in look.pattern.matches(view, look.accept, view.seen_from(at) if at else 0):
-                one = self._candidate(number, view, whole, size, place)
-                if one is not None:
-                    found.append(one)
+                    if near and context.score is not None:
+                        score = context.score
+                begun, last = (start, stop) if aligned else view.original(start, stop)
+                if not aligned and last - begun > _HIDDEN * (look.pattern.trigger.most + _SLACK):
+                    continue
+                first = begun
+                # What shows nothing was said as well, if it stands behind Han characters.
+                while first < last and not (
+                    "!" <= whole[first] <= "~" or (identifies(whole[first]) and seen(whole[first]))
+                ):
+                    first += 1
+                if size <= first < last:
+                    after = end if aligned else view.original(end - 1, end)[1]
+                    one = (
+                        not look.proves, -score, first - last, look.order,
+                        first - size, last - size, after - size, number, begun - size,
+                    )  # fmt: skip
+                    found.append(_made(_Candidate, one))
         return found
-
-    def _candidate(self, number: int, view: StreamView, whole: str, size: int, place: Place) -> _Candidate | None:
-        """What a match becomes whose pattern is `number`, unless it is none in the text behind `size` characters."""
-        look = self.looks[number]
-        rule, context, aligned = look.rule, look.context, view.aligned
-        _, end, start, stop = place
-        if rule.allow and normal(view.text[start:stop]) in rule.allow:
-            return None
-        score = rule.score
-        if context is not None:
-            near = context.near(view, start, stop) is not None
-            if context.required and not near:
-                return None
-            if near and context.score is not None:
-                score = context.score
-        begun, last = (start, stop) if aligned else view.original(start, stop)
-        if not aligned and last - begun > _HIDDEN * (look.pattern.trigger.most + _SLACK):
-            return None
-        first = begun
-        # What shows nothing was said as well, if it stands behind Han characters.
-        while first < last and not (
-            "!" <= whole[first] <= "~" or (identifies(whole[first]) and seen(whole[first]))
-        ):  # fmt: skip
-            first += 1
-        if not size <= first < last:
-            return None
-        after = end if aligned else view.original(end - 1, end)[1]
-        one = (
-            not look.proves, -score, first - last, look.order,
-            first - size, last - size, after - size, number, begun - size,
-        )  # fmt: skip
-        return _made(_Candidate, one)  # type: ignore[no-any-return]
-
-    def _shaped(self, number: int) -> Shapes:
-        """The shapes of a pattern that is often asked."""
-        look = self.looks[number]
-
-        def make(text: str, size: int, places: Sequence[Place]) -> list[Any] | None:
-            if not all("!" <= text[place[2]] <= "~" for place in places):
-                return None  # where the finding begins depends on the character
-            view = StreamView(text)
-            made = [self._candidate(number, view, text, size, place) for place in places]
-            return [one for one in made if one is not None]
-
-        return Shapes(look.pattern, look.accept, make)
 
     def finding(self, one: _Candidate) -> Finding:
         """What a candidate becomes."""

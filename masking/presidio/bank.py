@@ -14,7 +14,7 @@ from masking.core.entity import Entity
 from masking.core.errors import UnmaskableError
 from masking.presidio.gate import Gate
 from masking.presidio.image import image
-from masking.presidio.matched import TIMEOUT, Matched, any_of, matches
+from masking.presidio.matched import TIMEOUT, Matched, among, which_of
 from masking.presidio.validators import invalidator, validator
 
 __all__ = ["Bank", "Grouped", "Patterned", "Runner", "without_duplicates"]
@@ -22,7 +22,7 @@ __all__ = ["Bank", "Grouped", "Patterned", "Runner", "without_duplicates"]
 Span = tuple[int, int, float]
 """Start, end, score."""
 
-_MANY: Final = 3  # patterns, from which on one pass that asks for any of them pays
+_MANY: Final = 3  # patterns, from which on one pass that asks for all of them pays
 _NOT_YET: Final = object()
 
 
@@ -74,13 +74,13 @@ class Patterned(Runner):
         self._name = recogniser.name
         self._entity = recogniser.supported_entities[0]
         self._parts = [Matched(one.regex, flags, one.score) for one in recogniser.patterns]
-        self._any: Any = _NOT_YET
+        self._which: Any = _NOT_YET
         self._validate = validator(recogniser)
         self._invalidate = invalidator(recogniser)
 
     def find(self, text: str, seen: bytes | None, open_: Sequence[int]) -> Sequence[Entity]:
-        if len(open_) >= _MANY and seen is not None and self._cannot_match(seen):
-            return ()
+        if len(open_) >= _MANY and seen is not None:
+            open_ = self._among(seen, open_)
         try:
             found = self._found(text, seen, open_)
         except TimeoutError:
@@ -102,10 +102,10 @@ class Patterned(Runner):
                 self._judge(part.score, text, spans, found)
         return found
 
-    def _cannot_match(self, seen: bytes) -> bool:
-        if self._any is _NOT_YET:
-            self._any = any_of(self._parts)
-        return self._any is not None and not matches(self._any, seen)
+    def _among(self, seen: bytes, open_: Sequence[int]) -> Sequence[int]:
+        if self._which is _NOT_YET:
+            self._which = which_of(self._parts)
+        return open_ if self._which is None else among(self._which, seen, open_, len(self._parts))
 
     def _judge(self, score: float, text: str, spans: Sequence[tuple[int, int]], found: list[Span]) -> None:
         validate, invalidate = self._validate, self._invalidate

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from masking.presidio.linear import linear
 
-__all__ = ["TIMEOUT", "Matched", "any_of", "matches"]
+__all__ = ["TIMEOUT", "Matched", "among", "which_of"]
 
 TIMEOUT: Final = 60
 """Seconds that one pattern may take on one text, as in Presidio."""
 
 _MEMORY: Final = 32 << 20  # bytes for one pattern's automaton
-_LONGEST_UNION: Final = 6000  # characters
+_LONGEST_SET: Final = 40_000  # characters of patterns
 
 
 class Matched:
@@ -101,19 +101,33 @@ class Matched:
         self._ready = True
 
 
-def any_of(parts: Sequence[Matched]) -> Any:
-    """What finds out whether any of the patterns can match, or None where asking would cost more than it saves."""
+def which_of(parts: Sequence[Matched]) -> Any:
+    """What tells in one pass over an image which of the patterns may match there, or None where that would not pay."""
     needed = [part.needed for part in parts]
-    if None in needed:
+    if None in needed or sum(len(one or "") for one in needed) > _LONGEST_SET:
         return None
-    union = "|".join(f"(?:{one})" for one in needed)
-    return _compiled(union, groups=False) if len(union) <= _LONGEST_UNION else None
+    try:
+        import re2
+    except ImportError:
+        return None
+    options = _options(groups=False)
+    chosen = re2.Set.SearchSet(options)
+    try:
+        for one in (*needed, ""):
+            chosen.Add((one or "").encode())
+        chosen.Compile()
+    except re2.error:
+        return None
+    return chosen._set.Match  # the public wrapper only encodes
 
 
-def matches(search: Any, seen: bytes) -> bool:
-    """Whether a search that `any_of` gave finds anything in an image."""
-    found: int = search(_unanchored(), seen, 0, len(seen))[0][0]
-    return found >= 0
+def among(which: Any, seen: bytes, open_: Sequence[int], count: int) -> Sequence[int]:
+    """Those of the open patterns that may match an image, by what `which_of` gave for `count` patterns."""
+    met: list[int] = which(seen)
+    if met == [count]:
+        return ()
+    # The last one matches everything; without it the automaton ran out of memory.
+    return [number for number in open_ if number in met] if count in met else open_
 
 
 _anchor: Any = None
@@ -134,12 +148,18 @@ def _compiled(pattern: str, *, groups: bool) -> Any:
         import re2
     except ImportError:
         return None
+    try:
+        return re2.compile(pattern.encode(), _options(groups=groups))._regexp.Match
+    except re2.error:
+        return None
+
+
+def _options(*, groups: bool) -> Any:
+    import re2
+
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.max_mem = _MEMORY
     options.log_errors = False
     options.never_capture = not groups
-    try:
-        return re2.compile(pattern.encode(), options)._regexp.Match
-    except re2.error:
-        return None
+    return options

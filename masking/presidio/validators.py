@@ -16,13 +16,17 @@ _DOUBLED: Final = {str(digit): sum(map(int, str(2 * digit))) for digit in range(
 _BYTE: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _DOTTED: Final = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
 _WHOLE_LOCAL: Final = re.compile(r"[\w.+'!$%&*^`{|}~=-]+")
+_NUMBERED: Final = {ord("A") + place: str(10 + place) for place in range(26)}
+_SOCIAL: Final = re.compile(r"(?!000|666)[0-9]{3}([-. ]?)(?!00)[0-9]{2}\1(?!0000)[0-9]{4}")
+_SOCIAL_DIGITS: Final = 9
+_SAMPLES: Final = ("123456789", "987654320", "078051120")
 _MOST_DOMAINS: Final = 4096
 
 
 def validator(recogniser: Any) -> Judge | None:
     """What `validate_result` answers, or None where Presidio's base class would: that says nothing."""
     from presidio_analyzer import PatternRecognizer
-    from presidio_analyzer.predefined_recognizers import CreditCardRecognizer, EmailRecognizer
+    from presidio_analyzer.predefined_recognizers import CreditCardRecognizer, EmailRecognizer, IbanRecognizer
 
     own = type(recogniser).validate_result
     if own is PatternRecognizer.validate_result:
@@ -32,13 +36,15 @@ def validator(recogniser: Any) -> Judge | None:
     asked: Judge = recogniser.validate_result
     if own is CreditCardRecognizer.validate_result and recogniser.replacement_pairs == _DASH_AND_BLANK:
         return _card(asked)
+    if own is IbanRecognizer.validate_result and recogniser.replacement_pairs == _DASH_AND_BLANK:
+        return _iban(asked, recogniser.BOSEOS)
     return asked
 
 
 def invalidator(recogniser: Any) -> Judge | None:
     """What `invalidate_result` answers, or None where Presidio's base class would: that says nothing."""
     from presidio_analyzer import PatternRecognizer
-    from presidio_analyzer.predefined_recognizers import IpRecognizer
+    from presidio_analyzer.predefined_recognizers import IpRecognizer, UsSsnRecognizer
 
     own = type(recogniser).invalidate_result
     if own is PatternRecognizer.invalidate_result:
@@ -47,6 +53,8 @@ def invalidator(recogniser: Any) -> Judge | None:
     if own is IpRecognizer.invalidate_result:
         # The `ipaddress` module takes four decimal bytes without leading zeros (RFC 6943, section 3.1.1).
         return lambda text: None if _DOTTED.fullmatch(text) else asked(text)
+    if own is UsSsnRecognizer.invalidate_result:
+        return lambda text: False if _is_social_security(text) else asked(text)
     return asked
 
 
@@ -60,6 +68,39 @@ def _card(asked: Judge) -> Judge:
         return total % 10 == 0
 
     return passes
+
+
+def _iban(asked: Judge, is_exact: Any) -> Judge:
+    def passes(text: str) -> bool | None:
+        """ISO 13616-1, annex A: the rest by 97 of the number that letters and digits make."""
+        plain = text.replace("-", "").replace(" ", "")
+        if not (plain.isascii() and plain.isalnum() and plain.isupper()):
+            return asked(text)
+        number = int(f"{plain[4:]}{plain[:2]}00".translate(_NUMBERED))
+        if f"{98 - number % 97:0>2}" != plain[2:4]:
+            return False
+        of_country = None if is_exact else _of_country(plain[:2])
+        return asked(text) if of_country is None else of_country(plain) is not None
+
+    return passes
+
+
+@cache
+def _of_country(code: str) -> Any:
+    """What matches an IBAN of a country, by Presidio's own list; None where it has none."""
+    import regex
+    from presidio_analyzer.predefined_recognizers.generic import iban_patterns
+
+    pattern = iban_patterns.regex_per_country.get(code)
+    return regex.compile(pattern, regex.DOTALL | regex.MULTILINE).match if pattern else None
+
+
+def _is_social_security(text: str) -> bool:
+    """Whether a number is one against which Presidio has nothing to say; those it may refuse are asked of it."""
+    if _SOCIAL.fullmatch(text) is None:
+        return False
+    digits = text.replace(text[3], "") if len(text) > _SOCIAL_DIGITS else text
+    return digits not in _SAMPLES and digits != digits[0] * _SOCIAL_DIGITS
 
 
 def _mail_domain(address: str) -> bool:
