@@ -200,7 +200,7 @@ class Relay:
         said = turn.receive(chunk)
         self.restoring += perf_counter() - begun
         self.parts += 1
-        if self.counting is not None:
+        if self.counting is not None and len(said) < len(chunk):  # something waits, or became shorter
             waiting = self.counting.withheld
             if waiting > self.withheld:
                 self.withheld = waiting

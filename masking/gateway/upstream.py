@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -142,22 +143,25 @@ class HttpUpstream:
         self._key = key
         self._access_key = access_key
         self._hands_on = hands_on
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=silence)
+        # Not sock_read: aiohttp would start that clock anew for every piece that comes.
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect)
+        self._silence = silence
         self._ssl = ssl
 
     async def send(self, outgoing: Outgoing) -> Reply:
         headers, query = self._head(outgoing)
         url = f"{self._url}{outgoing.tail}" + (f"?{query}" if query else "")
         try:
-            response = await self._network.session.request(
-                outgoing.method,
-                URL(url, encoded=True),
-                headers=headers,
-                data=outgoing.body or None,
-                timeout=self._timeout,
-                allow_redirects=False,
-                ssl=self._ssl,
-            )
+            async with asyncio.timeout(self._silence):
+                response = await self._network.session.request(
+                    outgoing.method,
+                    URL(url, encoded=True),
+                    headers=headers,
+                    data=outgoing.body or None,
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                    ssl=self._ssl,
+                )
         except TimeoutError:
             raise Refused(504, "upstream_timeout", "the upstream did not answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError):
@@ -166,7 +170,7 @@ class HttpUpstream:
             # Followed by the client, it would lead around the mask.
             response.close()
             raise Refused(502, "upstream_redirects", "the upstream sends elsewhere; configure its final address")
-        return _HttpReply(response)
+        return _HttpReply(response, self._silence)
 
     def _head(self, outgoing: Outgoing) -> tuple[dict[str, str], str]:
         named = {name.strip().lower() for name in outgoing.headers.get("connection", "").split(",")}
@@ -218,8 +222,15 @@ class HttpUpstream:
 
 
 class _HttpReply:
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    """`silence` in seconds between two reads."""
+
+    def __init__(self, response: aiohttp.ClientResponse, silence: float) -> None:
         self._response = response
+        self._silence = silence
+        self._is_silent = False
+        self._timer: asyncio.TimerHandle | None = None
+        # Infinite while nobody waits for upstream: that a client does not read is not its fault.
+        self._waits_since = math.inf
         self.status = response.status
         self.content_type = response.headers.get("Content-Type", "")
         self.headers = [
@@ -227,15 +238,36 @@ class _HttpReply:
         ]
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        now, read = asyncio.get_running_loop().time, self._response.content.readany
+        self._waits_since = now()
+        self._look()
         try:
-            async for chunk in self._response.content.iter_any():
+            while chunk := await read():
+                self._waits_since = math.inf
                 yield chunk
-        except TimeoutError:
-            raise UpstreamBroke("fell silent") from None
+                self._waits_since = now()
         except (aiohttp.ClientError, OSError):
-            raise UpstreamBroke("ended before its end") from None
+            raise UpstreamBroke("fell silent" if self._is_silent else "ended before its end") from None
+        finally:
+            self._stop_looking()
+
+    def _look(self) -> None:
+        """One timer for all reads: it looks when the last one was, and comes again if that was lately."""
+        loop = asyncio.get_running_loop()
+        left = self._waits_since + self._silence - loop.time()
+        if left > 0:
+            self._timer = loop.call_later(min(left, self._silence), self._look)
+        else:
+            self._is_silent = True
+            self._response.close()
+
+    def _stop_looking(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def close(self) -> None:
+        self._stop_looking()
         self._response.close()
 
 
