@@ -254,7 +254,11 @@ def litellm(python: str, upstream: int) -> Iterator[tuple[int, int]]:
         config.write_text(json.dumps({"model_list": [{"model_name": "bench-1", "litellm_params": to}]}))
         command = [python, "-c", "from litellm import run_server; run_server()", "--config", str(config)]
         command += ["--host", "127.0.0.1", "--port", str(port), "--telemetry", "False"]
-        quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+        quiet = {
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # it would ask the network for prices
+            "LITELLM_LOG": "ERROR",
+            "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # on loopback, with nothing behind it
+        }
         log = Path(folder) / "log"
         with log.open("wb") as out, started(command, stdout=out, stderr=out, env={**os.environ, **quiet}) as process:
             wait(port, process, 180, log)

@@ -29,10 +29,12 @@ def server(upstream: Watched) -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def _masked(upstream: Watched) -> Iterator[None]:
+def _masked(request: pytest.FixtureRequest, upstream: Watched) -> Iterator[None]:
     """Whatever a test does: its request left masked."""
     upstream.seen.clear()
     yield
+    if "lists" in request.fixturenames:
+        return  # nothing of the user's travels with it
     assert PLACEHOLDER in upstream.text
     assert PHONE not in upstream.text
 
@@ -185,6 +187,51 @@ def test_a_question_of_a_megabyte_in_the_url(tea: Any) -> None:
     events = [event.body for event in rds.chat_messages_with_sse(models.ChatMessagesRequest(query=long), runtime)]
 
     assert long in "".join(event.answer for event in events if event.event == "message")
+
+
+def by_openai(server: Server) -> list[str]:
+    with pytest.importorskip("openai").OpenAI(api_key="none", base_url=f"{server.url}/v1") as client:
+        return [*(one.id for one in client.models.list()), client.models.retrieve("echo").id]
+
+
+def by_anthropic(server: Server) -> list[str]:
+    with pytest.importorskip("anthropic").Anthropic(api_key="none", base_url=server.url) as client:
+        return [*(one.id for one in client.models.list()), client.models.retrieve("echo").id]
+
+
+def by_gemini(server: Server) -> list[str]:
+    client = pytest.importorskip("google.genai").Client(api_key="none", http_options={"base_url": server.url})
+    try:
+        return [*(one.name for one in client.models.list()), client.models.get(model="echo").name]
+    finally:
+        client.close()
+
+
+def by_ollama(server: Server) -> list[str]:
+    client = pytest.importorskip("ollama").Client(host=server.url)
+    try:
+        return [*(one.model for one in client.list().models), *(one.model for one in client.ps().models)]
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize("lists", [by_openai, by_anthropic, by_gemini, by_ollama])
+def test_models_are_listed_as_each_sdk_reads_them(server: Server, lists: Any) -> None:
+    found = lists(server)
+
+    assert found
+    assert {name.removeprefix("models/").removesuffix(":latest") for name in found} == {"echo"}
+
+
+def test_tokens_are_counted_of_the_masked_text(server: Server) -> None:
+    anthropic, genai = pytest.importorskip("anthropic"), pytest.importorskip("google.genai")
+    with anthropic.Anthropic(api_key="none", base_url=server.url) as client:
+        counted = client.messages.count_tokens(model="m", messages=[USER]).input_tokens
+    google = genai.Client(api_key="none", http_options={"base_url": server.url})
+    total = google.models.count_tokens(model="m", contents=PROMPT).total_tokens
+    google.close()
+
+    assert counted == total > 0
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from masking.echo import anthropic, dashscope, gemini, ollama, openai, openapi, responses
-from masking.echo.model import MODEL, Manner
+from masking.echo.model import Manner
+from masking.echo.models import models
 from masking.echo.wire import Reply, Request, whole
 
 __all__ = ["reply"]
@@ -47,8 +48,8 @@ def reply(method: str, target: str, headers: Mapping[str, str], body: bytes, man
 def _reply(method: str, target: str, headers: Mapping[str, str], body: bytes, manner: Manner) -> Reply:
     path, _, tail = target.partition("?")
     query = dict(parse_qsl(tail, keep_blank_values=True))
-    if method == "GET" and path.endswith("/models"):
-        return whole({"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "echo"}]})
+    if method == "GET" and (listed := models(path, headers)) is not None:
+        return listed
     action = headers.get("x-acs-action") or query.get("Action")
     if method == "POST" and action:
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))

@@ -59,7 +59,7 @@ FAMILIES: dict[Name, Family] = {
         ),
         Family(
             "anthropic", "Anthropic messages", "anthropic",
-            ("/v1/messages", "/anthropic/v1", "/apps/anthropic/v1"), ("anthropic.",),
+            ("/v1/messages", "/anthropic/v1", "/apps/anthropic/v1"), ("anthropic.", "openai.models"),
             "https://api.anthropic.com/v1",
         ),
         Family(
@@ -94,7 +94,7 @@ def family_of(request: Incoming) -> Family:
         return FAMILIES["rdsai" if path == "/v1/chat-messages" else "dms"]
     if "anthropic-version" in request.headers and path.startswith("/v1/"):
         return FAMILIES["anthropic"]
-    if path.startswith("/v1/") and ":" in path:
+    if path.startswith("/v1/") and (":" in path or "x-goog-api-key" in request.headers):
         return FAMILIES["gemini"]  # it has a /v1, too: /v1/models/NAME:generateContent
     for prefix, family in _BY_PATH:
         if path == prefix or path.startswith(f"{prefix}/"):

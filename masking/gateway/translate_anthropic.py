@@ -22,7 +22,11 @@ class Anthropic:
 
     def ask(self, outgoing: Outgoing) -> Asked:
         if not outgoing.tail.endswith("/messages"):
-            raise Refused(404, "not_found_error", "this upstream does not count tokens")
+            raise Refused(
+                404,
+                "not_found_error",
+                "behind this upstream there are messages alone: it neither counts tokens nor lists models",
+            )
         given = json.loads(outgoing.body)
         if not isinstance(given.get("messages"), list):
             raise Refused(400, "invalid_request_error", "messages: a list is required")
