@@ -9,11 +9,12 @@ gives up on a text after 65,535 candidates that are no numbers, this does not.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from masking.core.numberplan import Plan, plan
-from masking.core.phoneform import Form, form_of, matcher
+from masking.core.phoneform import NOT_DIGITS, Form, form_of, matcher
 
 __all__ = ["Phones"]
 
@@ -22,8 +23,7 @@ _LEAD_REACH: Final = (
     10  # characters before the first digit that can belong to a candidate: twice a bracket or plus and 4
 )
 _FEW_DIGITS: Final = 5  # so many, or fewer, make a number in few lands only
-_ASCII_DIGITS: Final = b"0123456789"
-_STAND_INS: Final = "\x01\x0c_"
+_FEW_BEHIND_PLUS: Final = 4  # characters, the plus sign included, that make a number
 
 _Try = tuple[int, int, bool, str | None]
 """Start and end in the text, whether a plus sign leads, and the digits; None where the package must parse it."""
@@ -35,7 +35,7 @@ class Phones:
     Raises KeyError for a region that libphonenumber does not have.
     """
 
-    __slots__ = ("_chain", "_dialled", "_forms", "_image_chain", "_leads", "_least", "_plans")
+    __slots__ = ("_chain", "_dialled", "_forms", "_leads", "_least", "_plans", "_short", "_stretch")
 
     def __init__(self, regions: Sequence[str]) -> None:
         self._plans = [(region, plan(region)) for region in regions]
@@ -49,11 +49,12 @@ class Phones:
             self._digits(rf"[{signs}]{{0,4}}", r"\d", self._least)
             + r"|[+\uff0b][^0-9]{0,10}\d|\d[ \xa0\t,x]*(?i:xt|ext|int|anexo)"
         )
-        plain = [one for one in map(chr, range(0x80)) if re.match(f"[{signs}]", one)]
-        beside = "".join(rf"\x{ord(one):02x}" for one in (*plain, *_STAND_INS))
-        self._image_chain = _searcher(
-            self._short_or_long(f"[{beside}]") + r"|\+[^0-9]{0,10}[0-9]|[0-9][ \x0c\t,x]*(?i:xt|ext|int|anexo)"
+        # The same for ASCII digits, but coarse: a few classes of characters, which `re` runs through fastest.
+        self._stretch = re.compile(
+            rf"[0-9+\uff0b](?:[{signs}0-9+\uff0b]{{{min(max(self._least, 2), _FEW_BEHIND_PLUS) - 2},}}[0-9]"
+            r"|[ \xa0\t,x]*(?i:xt|ext|int|anexo))"
         )
+        self._short = re.compile("|".join(self._leads)) if self._leads is not None else re.compile("")
 
     def _short_leads(self) -> list[str] | None:
         """The first two digits of all numbers of few digits; None where many more would do."""
@@ -98,13 +99,12 @@ class Phones:
         plus = "+\\x{ff0b}"
         return f"{digits}|[{plus}][{signs}{plus}]*[0-9]|(?i:[0-9][ \\x{{a0}}\\t,x]*(?:xt|ext|int|anexo))"
 
-    def find(self, text: str, image: bytes | None = None) -> set[tuple[int, int]]:
+    def find(self, text: str, *, has_ascii_digits: bool = False) -> set[tuple[int, int]]:
         """Start and end of every number that is valid in one of the regions, or says its country itself.
 
-        What lies within another number may be left out. An `image` of a text without other digits than ASCII's has one
-        byte a character: U+0001, U+000C or `_` where that is outside ASCII, else itself.
+        What lies within another number may be left out. `has_ascii_digits` says that the text has no other digits.
         """
-        reader = _Reader(text, self._least, self._forms, self._chances(text, image))
+        reader = _Reader(text, self._least, self._forms, self._chances(text, has_ascii_digits))
         found: set[tuple[int, int]] = set()
         every: Sequence[int] = range(len(self._plans))
         at = 0
@@ -135,27 +135,32 @@ class Phones:
                     break
         return found
 
-    def _chances(self, text: str, image: bytes | None) -> Callable[[int], int]:
+    def _chances(self, text: str, is_ascii: bool) -> Callable[[int], int]:
         """What gives the first place from another on at which the digits of a number may begin, or -1."""
-        search, chain = self._image_chain, self._chain
-        if image is None or search is None or "\uff0b" in text:
+        if not is_ascii:
+            chain = self._chain
 
             def slowly(at: int) -> int:
                 match = chain.search(text, at)
                 return -1 if match is None else match.start()
 
             return slowly
-        size = len(image)
+        stretches = [match.span() for match in self._stretch.finditer(text) if self._is_chance(match.group())]
+        starts, ends = [start for start, _ in stretches], [end for _, end in stretches]
 
         def quickly(at: int) -> int:
-            if at > 0 and image[at - 1] in _ASCII_DIGITS:
-                # Where the package parts what has too many digits, anything can begin.
-                match = chain.search(text, at)
-                return -1 if match is None else match.start()
-            # From the character before, which is no digit, for a short number's pattern wants to see that.
-            return search(_anchor, image, at - 1 if at else 0, size)[0][0]  # type: ignore[no-any-return]
+            next_ = bisect_right(ends, at)
+            return max(starts[next_], at) if next_ < len(ends) else -1
 
         return quickly
+
+    def _is_chance(self, stretch: str) -> bool:
+        """Whether a number may begin in a stretch of digits and punctuation."""
+        digits = stretch.translate(NOT_DIGITS)
+        if not digits.isdecimal() or "+" in stretch:
+            return True
+        count = len(digits)
+        return count > _FEW_DIGITS or (count >= self._least and self._short.search(digits) is not None)
 
     def _rest(self, reader: _Reader, index: int, at: int, found: set[tuple[int, int]]) -> None:
         """What one region finds from `at` on."""
@@ -229,25 +234,6 @@ class _Dialled:
         except ValueError:  # the last pattern matches always: the automaton ran out of memory
             return self._every
         return found
-
-
-_anchor: Any = None
-
-
-def _searcher(pattern: str) -> Any:
-    """RE2's own search on one byte a character, or None where there is no RE2."""
-    global _anchor  # noqa: PLW0603 - looked up in every search, so not by an import each time
-    try:
-        import re2
-        from re2 import _re2
-    except ImportError:
-        return None
-    _anchor = _re2.RE2.Anchor.UNANCHORED
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.log_errors = False
-    options.never_capture = True
-    return re2.compile(pattern.encode("latin-1"), options)._regexp.Match
 
 
 def _escaped(characters: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Form", "Try", "form_of", "matcher"]
+__all__ = ["NOT_DIGITS", "Form", "Try", "form_of", "matcher"]
 
 _MOST_PARSED: Final = 250  # characters; phonenumbers refuses longer ones
 _PLAIN: Final = re.compile(r"[-+ ./()\[\]0-9\u2010-\u2015\u00a0\u3000\uff08\uff09]+")
@@ -22,7 +22,7 @@ _CORE: Final = re.compile(r"[+0-9].*[0-9]|[0-9]", re.DOTALL)
 _BRACKET: Final = re.compile(r"[()\[\]\uff08\uff09\uff3b\uff3d]")
 _PARTING: Final = re.compile(r"[/.(\s\u2012-\u2015\uff0d]|-\s|\s-")
 _TIME: Final = re.compile("9999[-/]?99[-/]?99 +99")
-_NOT_DIGITS: Final = {ord(sign): None for sign in "-+ ./()[]\u00a0\u3000\uff08\uff09"} | dict.fromkeys(
+NOT_DIGITS: Final = {ord(sign): None for sign in "-+ ./()[]\u00a0\u3000\uff08\uff09"} | dict.fromkeys(
     range(0x2010, 0x2016)
 )
 _NINES: Final = dict.fromkeys(map(ord, "0123456789"), "9")
@@ -56,7 +56,7 @@ class Try(NamedTuple):
 
     def digits(self, text: str, at: int) -> str | None:
         """Its digits, or None where the package must parse it."""
-        return text[at + self.first : at + self.last].translate(_NOT_DIGITS) if self.last else None
+        return text[at + self.first : at + self.last].translate(NOT_DIGITS) if self.last else None
 
 
 class Form:
@@ -131,7 +131,7 @@ class Form:
                 first, last = core.end() - len(body), 0 if "+" in body else core.end()
             else:
                 last = size
-            count = len(group[first:last].translate(_NOT_DIGITS))
+            count = len(group[first:last].translate(NOT_DIGITS))
             if last and not plus and count < self._least and "+" not in group:
                 return None
             if last and count < _FEW:

@@ -135,7 +135,7 @@ class _Phone(Runner):
         self.patterns = ((self._phones.needed(), READY),)
 
     def find(self, text: str, seen: bytes | None, open_: Sequence[int]) -> Sequence[Entity]:
-        found = self._phones.find(text, seen)
+        found = self._phones.find(text, has_ascii_digits=seen is not None)
         if not found:
             return ()
         spans = without_duplicates([(start, end, self._score) for start, end in found])
