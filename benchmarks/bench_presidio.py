@@ -3,6 +3,7 @@
     python benchmarks/bench_presidio.py                 # a table, in about two minutes
     python benchmarks/bench_presidio.py --json          # the same as JSON
     python benchmarks/bench_presidio.py --count 20000 --rounds 9
+    python benchmarks/bench_presidio.py --differences 20000    # no times, only the comparison; minutes
 
 Both sides get Presidio's default English recognisers without an NLP model (NoOpNlpEngine). Texts come from corpus.py
 with a seed of their own for every round, so neither side has seen them; rounds alternate between the sides; time is
@@ -43,13 +44,33 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=4000, help="messages on our side, in all rounds together")
     parser.add_argument("--share", type=int, default=8, help="one message in so many is given to Presidio too")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--differences", type=int, metavar="TEXTS", help="compare the findings on so many texts")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    if given.differences:
+        sys.exit(_compared(given.differences, as_json=given.json))
     rows = [row for phone in (False, True) for row in _measured(phone, given.count, given.share, given.rounds)]
     if given.json:
         print(json.dumps(rows, indent=1))
     else:
         _show(rows)
+
+
+def _compared(count: int, *, as_json: bool) -> int:
+    """Compares the findings of all default recognisers on texts of a seed of their own; 1 where any differs."""
+    names = _default_names(True)
+    theirs = _presidio(names)
+    ours = presidio.recognisers([PresidioSource(name, "en") for name in names])
+    differing = findings = 0
+    for one in messages(count, _SEED - 1):
+        right = set(theirs(one.text))
+        findings += len(right)
+        differing += sorted(_plain(ours(one.text))) != sorted(right)
+    if as_json:
+        print(json.dumps({"texts": count, "findings": findings, "different": differing}))
+    else:
+        print(f"{count} texts, {findings} findings of Presidio's: different in {differing} texts")
+    return 1 if differing else 0
 
 
 def _measured(phone: bool, count: int, share: int, rounds: int) -> list[dict[str, Any]]:

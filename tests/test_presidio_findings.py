@@ -15,6 +15,7 @@ import pytest
 from presidio_texts import phone_text, text_for
 
 from masking import UnmaskableError, presidio
+from masking.core.digitlead import leads
 from masking.core.numberplan import Plan, plan
 from masking.core.phone import Phones
 from masking.core.rule import PresidioSource
@@ -202,6 +203,43 @@ def test_telephone_numbers_are_those_that_phonenumbers_finds(regions: tuple[str,
     assert count
 
 
+_PIECES = [
+    "ext", "xt", "x", "int", "anexo", " ", "-", ".", "(", ")", "+", "1640", "1641", "164", "16", "030", "12", "1234", "0164", "49", "00", "99",
+    "555", "#", "~", ";ext=", ",", "/", "  ", "\n", "a", "2125550101",
+]  # fmt: skip
+
+
+def test_short_numbers_and_extensions_are_those_that_phonenumbers_finds() -> None:
+    random = Random(SEED)
+    phones = Phones(_DEFAULT)
+    count = 0
+    fixed = ["12;ext=1234#1640", "(7;ext=12;ext=1640", " 16;ext=49;ext=2125550101", "1234 ext 5678", "+1640"]
+    for text in fixed + ["".join(random.choices(_PIECES, k=random.randrange(1, 7))) for _ in range(TEXTS)]:
+        expected = {
+            (match.start, match.end)
+            for region in _DEFAULT
+            for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID)
+        }
+        count += bool(expected)
+        for has_ascii_digits in (True, False):
+            found = phones.find(text, has_ascii_digits=has_ascii_digits)
+            assert _outermost(found) == _outermost(expected), (SEED, text)
+    assert count > TEXTS / 20
+
+
+@pytest.mark.parametrize(
+    ("pattern", "most", "expected"),
+    [
+        pytest.param(r"1[2-4]\d{2}|5(?:6|7\d)", 4, {"12", "13", "14", "56", "57"}, id="classes, repeats, alternatives"),
+        pytest.param(r"1[2-4]\d{2}|5(?:6|7\d)", 3, {"56", "57"}, id="without what is too long"),
+        pytest.param(r"0?1\d{1,5}", 3, {"01", *(f"1{digit}" for digit in range(10))}, id="what may be missing"),
+        pytest.param(r"(1)\1", 4, None, id="what cannot be told"),
+    ],
+)
+def test_what_short_matches_begin_with(pattern: str, most: int, expected: set[str] | None) -> None:
+    assert leads(pattern, most) == expected
+
+
 def _outermost(places: set[tuple[int, int]]) -> set[tuple[int, int]]:
     return {one for one in places if not any(other != one and _holds(other, one) for other in places)}
 
@@ -303,6 +341,8 @@ def test_characters_that_an_image_would_hide_are_odd(character: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        *[pytest.param("UsSsnRecognizer", value) for value in ("078-05-1120", "219-09-9998", "219.09-9998", "000-12-3456", "666 12 3456", "111111111", "123-00-4567", "21909-9998")],
+        *[pytest.param("IbanRecognizer", value) for value in ("DE89370400440532013000", "DE89 3704 0044 0532 0130 00", "DE88370400440532013000", "de89370400440532013000", "GB33BUKB20201555555555", "XX59370400440532013000", "DE89", "DE8937040044０532013000")],
         *[pytest.param("IpRecognizer", value) for value in ("192.0.2.7", "192.0.2.07", "1.2.3", "::1", "192.0.2.7/24", "192.0.2.256")],
         *[pytest.param("CreditCardRecognizer", value) for value in ("4111 1111-1111 1111", "4111111111111112", "", "４111111111111111")],
         *[pytest.param("EmailRecognizer", value) for value in ("a@example.com", "a@b.c", "a/b@example.com", "a#@example.com", "a@例子.中国")],

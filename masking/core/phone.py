@@ -22,6 +22,8 @@ _VALID: Final = 1
 _LEAD_REACH: Final = (
     10  # characters before the first digit that can belong to a candidate: twice a bracket or plus and 4
 )
+_LABEL_REACH: Final = 30
+_JOINS: Final = re.compile("[0-9][- \xa0\t,]*[;#\uff03~\uff5eeExXaAiI\uff45\uff58\uff49\uff25\uff38\uff29\u0434\u0414]")
 _FEW_DIGITS: Final = 5  # so many, or fewer, make a number in few lands only
 _FEW_BEHIND_PLUS: Final = 4  # characters, the plus sign included, that make a number
 
@@ -50,10 +52,9 @@ class Phones:
             + r"|[+\uff0b][^0-9]{0,10}\d|\d[ \xa0\t,x]*(?i:xt|ext|int|anexo)"
         )
         # The same for ASCII digits, but coarse: a few classes of characters, which `re` runs through fastest.
-        self._stretch = re.compile(
-            rf"[0-9+\uff0b](?:[{signs}0-9+\uff0b]{{{min(max(self._least, 2), _FEW_BEHIND_PLUS) - 2},}}[0-9]"
-            r"|[ \xa0\t,x]*(?i:xt|ext|int|anexo))"
-        )
+        label = r"[ \xa0\t,x]*(?i:xt|ext|int|anexo)"
+        least = min(max(self._least, 2), _FEW_BEHIND_PLUS) - 2
+        self._stretch = re.compile(rf"[0-9+\uff0b](?:[{signs}0-9+\uff0b]{{{least},}}[0-9](?:{label})?|{label})")
         self._short = re.compile("|".join(self._leads)) if self._leads is not None else re.compile("")
 
     def _short_leads(self) -> list[str] | None:
@@ -279,7 +280,9 @@ class _Reader:
         while (chain := chance(at)) >= 0:
             # Nothing begins earlier, for a candidate has only brackets, signs and punctuation before its first digit;
             # and what ends before the chain has too few digits.
-            match = search(text, max(at, chain - _LEAD_REACH))
+            # But the label of an extension may join it to digits before: then candidates are read from the last one on.
+            is_joined = _JOINS.search(text, max(at, chain - _LABEL_REACH), chain) is not None
+            match = search(text, at if is_joined else max(at, chain - _LEAD_REACH))
             while match is not None and match.end() <= chain:
                 match = search(text, match.end())
             if match is None:
