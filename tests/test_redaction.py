@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from masking import Masker, Session
 from masking.core.character import identifies
 from masking.core.finding import Finding, resolve
-from masking.core.redact import mark
+from masking.core.redact import _Alike, mark
 from masking.core.rule import PatternSource
 from masking.core.streamview import StreamView, seen
 from masking.files import category_names
@@ -222,6 +223,69 @@ def test_pieces_seen_before_take_the_quick_way_to_the_same_end(text: str, sizes:
         slow = "".join(map(first.feed, parts)) + first.flush()
 
         assert "".join(map(second.feed, parts)) + second.flush() == slow == one.restore(text)
+
+
+digits = st.text("0123456789", min_size=1, max_size=6)
+alike = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                "+1 ", "(212) ", "555", "-", " ", ".", ",", "，", "：", "４", "4111 ", "1111", "139", "13912345678", "110105", "19491231",
+                "002X", "\u200b", "%40", "@", "ann", ".org", "card ", "卡号", "手机是", "ID card ", "tel", "微信号：", "é", "_", "电话+",
+            ]
+        ),
+        digits,
+    ),
+    max_size=7,
+).map("".join)  # fmt: skip
+
+
+@pytest.mark.parametrize("category", ["UserInfo", "Financial", "Everything"])
+@settings(max_examples=6_000 if NIGHTLY else 150)
+@given(
+    before=st.one_of(alike, fragments),
+    text=alike,
+    until=st.integers(0, 4),
+    some=st.sampled_from([0, 3, 7, 40]),
+    swaps=st.lists(
+        st.sampled_from([". ", ", ", "- ", ".,", "1１", "4４", "52", "90", "a1", "éx", "，,", "：，", "京x", "@.", "_x"]), max_size=3
+    ),
+)  # fmt: skip
+@example(before="", text="5.13912345678", until=4, some=0, swaps=[". "])
+@example(before="", text="电话13912345678", until=4, some=0, swaps=["1１"])
+def test_a_known_shape_tells_what_the_patterns_find(
+    category: str, before: str, text: str, until: int, some: int, swaps: list[str]
+) -> None:
+    """The patterns alone, and by shapes that other texts have left behind: the same candidates."""
+    plan = masker(category)._answers()
+    touched = plan.automaton.move(plan.automaton.idle, before + text).touched
+    if some and len(touched) > 1:
+        touched = frozenset(sorted(touched)[some % len(touched) :])
+    ends = {number: max(len(before) - until, 0) for number in touched if until < 4}
+    texts = [(before, text)]
+    for swap in swaps:
+        texts.append((texts[-1][0].replace(*swap), texts[-1][1].replace(*swap)))
+    with patch.object(plan, "_alike", {touched: _Alike(tuple(sorted(touched)), (), 0)}):
+        alone = [sorted(plan.candidates(*one, touched, ends)) for one in texts]
+    for _ in range(10):
+        plan.candidates(*texts[-1], touched, ends)
+
+    assert [sorted(plan.candidates(*one, touched, ends)) for one in texts] == alone
+    assert [sorted(plan.candidates(*one, touched, ends)) for one in texts] == alone
+
+
+@pytest.mark.parametrize("category", ["UserInfo", "Credentials"])
+@given(
+    pieces=st.lists(st.sampled_from(["Ab", "x", "9Q", "+/", "aGVs", "/", "7", "@", ".", "eyJ", "sk-", "%", " "]), max_size=90)
+)  # fmt: skip
+def test_runs_longer_than_any_match_are_cut_alike_from_memory(category: str, pieces: list[str]) -> None:
+    long = [piece for piece in pieces if piece not in {"@", "%", " "}] * 2 + pieces
+    with session(category) as one:
+        whole = one.restore("".join(long))
+        for _ in range(3):
+            stream = one.stream_object()
+
+            assert "".join(map(stream.feed, long)) + stream.flush() == whole
 
 
 @pytest.mark.parametrize("category", ["UserInfo", "Everything"])

@@ -355,6 +355,10 @@ class Automaton:
                 self._takers[character] = known
         return known
 
+    def takes(self, character: str) -> bool:
+        """Whether any pattern has a place for `character`, as rules see it."""
+        return bool(self._taking(character))
+
     def move(self, state: State, piece: str) -> Move:
         """One piece on."""
         known = state.pieces.get(piece)

@@ -18,8 +18,8 @@ __all__ = ["Plan", "plan"]
 
 _LEAST_NSN: Final = 2
 _MOST_NSN: Final = 17
-_LONGEST_COUNTRY_CODE: Final = 3
 _MOST_DIALLED: Final = 100  # digits; there are no such numbers
+_CODE_LENGTHS: Final = (1, 2, 3)  # digits of a country code
 _TYPES: Final = (
     "premium_rate",
     "toll_free",
@@ -308,11 +308,11 @@ def _main_region(code: str) -> Plan | None:
 
 
 def _leading_code(digits: str) -> tuple[str, str]:
-    codes = _codes()
-    if digits[:1] != "0":
-        for length in range(1, min(len(digits), _LONGEST_COUNTRY_CODE) + 1):
-            if digits[:length] in codes:
-                return digits[:length], digits[length:]
+    codes = _codes()  # none of them begins with a zero
+    for length in _CODE_LENGTHS:
+        code = digits[:length]
+        if code in codes:
+            return code, digits[length:]
     return "", digits
 
 
@@ -351,6 +351,8 @@ def _is_valid(code: str, number: str) -> bool:
         return False
     if is_one:
         return plans[0].knows(number)
+    if plans[0].leading is None and plans[0].knows(number):
+        return True
     if known(number) is None:
         return False
     for one in plans:

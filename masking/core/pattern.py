@@ -157,6 +157,13 @@ class Pattern:
             at = place[1] if place[1] > at else at + 1
         return found
 
+    def asked(self, view: View, answer: Callable[[tuple[int, int]], bool] | None) -> list[Place]:
+        """As `matches`, where `answer` is told the place of a value instead of the value."""
+        copy = Pattern.__new__(Pattern)
+        copy._least = self._least
+        copy._engine = _Placed(self._engine, view)  # type: ignore[assignment]
+        return copy.matches(view, answer)  # type: ignore[arg-type]
+
     def _shorter(self, text: Any, place: Place, accept: Accept) -> Place | None:
         engine, (start, end, first, last) = self._engine, place
         if (first, last) != (start, end) and start < first:
@@ -401,6 +408,22 @@ class _Linear:
     def separators(self, text: bytes, start: int, end: int) -> Sequence[int]:
         stops = [i for i in range(end - 1, start, -1) if text[i] < 0x80 and not chr(text[i]).isalnum()]
         return stops[:_MOST_SHORTER]
+
+
+class _Placed:
+    """An engine whose values are their places in the view."""
+
+    __slots__ = ("_engine", "_view", "aligned", "back", "group", "match")
+
+    def __init__(self, engine: _Engine, view: View) -> None:
+        self._engine, self._view = engine, view
+        self.match, self.group, self.back, self.aligned = engine.match, engine.group, engine.back, engine.aligned
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def value(self, text: Any, place: Place) -> tuple[int, int]:
+        return self._engine.characters(self._view, place)[2:]
 
 
 _NEIGHBOURS: Final = 8  # bytes that hold the two characters that a boundary looks at

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -25,8 +25,9 @@ from masking.core.character import identifies, limited
 from masking.core.context import Context
 from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
 from masking.core.finding import Finding, resolve
-from masking.core.pattern import Accept, Gate, Pattern, PatternSyntaxError
+from masking.core.pattern import Accept, Gate, Pattern, PatternSyntaxError, Place
 from masking.core.rule import Category, PatternSource, Rule, TermSource
+from masking.core.shape import Shapes
 from masking.core.streamview import StreamView, seen
 from masking.core.terms import Terms, as_pattern, normal
 
@@ -44,6 +45,9 @@ _NO_ENDS: Final[Mapping[int, int]] = {}
 _NOTHING: Final[frozenset[int]] = frozenset()
 _HIDDEN: Final = 64  # characters for each that a rule sees: who hides a value among more of them hides it from rules
 _PATIENT: Final = 48  # characters
+_OFTEN: Final = 8  # texts
+_FEW: Final = 12  # patterns
+_MOST_ALIKE: Final = 128  # sets of patterns
 _SLACK: Final = 2  # characters that a boundary may look at
 
 
@@ -92,6 +96,22 @@ class _Look:
     mark: str
     ended: _End
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing counts but the pattern and its check."""
+        return self.context is None and not self.rule.allow
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Patterns that may have matched together: those that shapes do not tell, and after how many more texts the shapes
+    are worth their making (0: they are made, or never will be)."""
+
+    numbers: tuple[int, ...]
+    others: tuple[int, ...]
+    wait: int
+    shapes: Shapes | None = None
+
 
 class Plan:
     """Which rules of a category look at answers, made ready once and shared by all streams."""
@@ -102,55 +122,95 @@ class Plan:
             look.ended.pattern = number
         self.lookback = max((look.needs for look in self.looks), default=0)
         self._gate = Gate([look.pattern for look in self.looks])
+        self._alike: dict[frozenset[int], _Alike] = {}
 
     @cached_property
     def automaton(self) -> Automaton:
         """Made when the first answer streams."""
         return Automaton([(one.pattern.source, one.pattern.before, one.pattern.after) for one in self.looks])
 
-    def candidates(self, before: str, text: str, touched: Collection[int], ends: Mapping[int, int]) -> list[_Candidate]:
+    def candidates(self, before: str, text: str, touched: frozenset[int], ends: Mapping[int, int]) -> list[_Candidate]:
         """What the patterns `touched` find in `text`, with `before` as context; `ends` says up to where in
         `before + text` a pattern has matched already."""
+        alike = self._alike.get(touched) or self._likened(touched)
+        numbers, shapes = alike.numbers, alike.shapes
+        found: list[_Candidate] = []
+        if shapes is not None:
+            if not ("%" in before or "&" in before or "\\" in before):
+                matched = max([ends.get(number, 0) for number in numbers]) if ends else 0
+                made = shapes.find(before, text, matched)
+                if made is not None:
+                    if not alike.others:
+                        return made
+                    found, numbers = made, alike.others
+        elif alike.wait:
+            alike.wait -= 1
+            if not alike.wait:
+                alike.shapes = self._shapes(touched)
         size = len(before)
         whole = before + text
         view = StreamView(whole)
-        aligned = view.aligned
-        found: list[_Candidate] = []
-        looks = self.looks
-        for number in sorted(touched) if len(touched) > 1 else touched:
-            look = looks[number]
+        for number in numbers:
             at = ends.get(number, 0) if ends else 0
-            matches = look.pattern.matches(view, look.accept, view.seen_from(at) if at else 0)
-            if not matches:
-                continue
-            rule, context = look.rule, look.context
-            for _, end, start, stop in matches:
-                if rule.allow and normal(view.text[start:stop]) in rule.allow:
-                    continue
-                score = rule.score
-                if context is not None:
-                    near = context.near(view, start, stop) is not None
-                    if context.required and not near:
-                        continue
-                    if near and context.score is not None:
-                        score = context.score
-                begun, last = (start, stop) if aligned else view.original(start, stop)
-                if not aligned and last - begun > _HIDDEN * (look.pattern.trigger.most + _SLACK):
-                    continue
-                first = begun
-                # What shows nothing was said as well, if it stands behind Han characters.
-                while first < last and not (
-                    "!" <= whole[first] <= "~" or (identifies(whole[first]) and seen(whole[first]))
-                ):
-                    first += 1
-                if size <= first < last:
-                    after = end if aligned else view.original(end - 1, end)[1]
-                    one = (
-                        not look.proves, -score, first - last, look.order,
-                        first - size, last - size, after - size, number, begun - size,
-                    )  # fmt: skip
-                    found.append(_made(_Candidate, one))
+            look = self.looks[number]
+            for place in look.pattern.matches(view, look.accept, view.seen_from(at) if at else 0):
+                one = self._candidate(number, view, whole, size, place)
+                if one is not None:
+                    found.append(one)
         return found
+
+    def _likened(self, touched: frozenset[int]) -> _Alike:
+        if len(self._alike) >= _MOST_ALIKE:
+            self._alike = {}
+        others = tuple(sorted(number for number in touched if not self.looks[number].plain))
+        wait = _OFTEN if len(others) < len(touched) <= _FEW else 0
+        known = self._alike[touched] = _Alike(tuple(sorted(touched)), others, wait)
+        return known
+
+    def _candidate(self, number: int, view: StreamView, whole: str, size: int, place: Place) -> _Candidate | None:
+        """What a match becomes whose pattern is `number`, unless it is none in the text behind `size` characters."""
+        look = self.looks[number]
+        rule, context, aligned = look.rule, look.context, view.aligned
+        _, end, start, stop = place
+        if rule.allow and normal(view.text[start:stop]) in rule.allow:
+            return None
+        score = rule.score
+        if context is not None:
+            near = context.near(view, start, stop) is not None
+            if context.required and not near:
+                return None
+            if near and context.score is not None:
+                score = context.score
+        begun, last = (start, stop) if aligned else view.original(start, stop)
+        if not aligned and last - begun > _HIDDEN * (look.pattern.trigger.most + _SLACK):
+            return None
+        first = begun
+        # What shows nothing was said as well, if it stands behind Han characters.
+        while first < last and not (
+            "!" <= whole[first] <= "~" or (identifies(whole[first]) and seen(whole[first]))
+        ):  # fmt: skip
+            first += 1
+        if not size <= first < last:
+            return None
+        after = end if aligned else view.original(end - 1, end)[1]
+        one = (
+            not look.proves, -score, first - last, look.order,
+            first - size, last - size, after - size, number, begun - size,
+        )  # fmt: skip
+        return _made(_Candidate, one)  # type: ignore[no-any-return]
+
+    def _shapes(self, touched: frozenset[int]) -> Shapes:
+        """The shapes of the plain ones of some patterns."""
+
+        def make(number: int, text: str, size: int, places: Sequence[Place]) -> list[Any] | None:
+            if not all("!" <= text[place[2]] <= "~" for place in places):
+                return None  # where the finding begins depends on the character
+            view = StreamView(text)
+            made = [self._candidate(number, view, text, size, place) for place in places]
+            return [one for one in made if one is not None]
+
+        plain = [(number, self.looks[number]) for number in sorted(touched) if self.looks[number].plain]
+        return Shapes([(look.pattern, look.accept, partial(make, number)) for number, look in plain])
 
     def finding(self, one: _Candidate) -> Finding:
         """What a candidate becomes."""

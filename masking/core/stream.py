@@ -257,7 +257,7 @@ class RedactingStream(Stream):
             self._starts = starts
             said = held + text[:waits]
         elif len(held) + len(text) > moves.bound:
-            return self._thought(text)  # longer than any match can be
+            return self._beyond(text, waits, moves, starts)
         else:
             if waits < -2:
                 if waits == -4:
@@ -275,6 +275,31 @@ class RedactingStream(Stream):
         self._moves = moves
         if said:
             self._trail(said)
+        return said
+
+    def _beyond(self, text: str, waits: int, moves: Moves, kept: tuple[int, ...]) -> str:
+        """What can be said where more would wait than any match can be long: as Redactor.step, in the plainest case."""
+        held = self._text
+        pending = held + text
+        if (
+            waits == -4
+            or moves is not moves.state.moves
+            or self._starts[0]
+            or not pending.isascii()
+            or "%" in pending
+            or "&" in pending
+            or "\\" in pending
+        ):
+            return self._thought(text)
+        if waits == -3:
+            self._keep(kept, len(held))  # the oldest group lives on, where it began
+        hold = len(pending) - moves.bound
+        starts = self._starts
+        self._starts = (0,) if len(starts) == 1 else tuple([start - hold if start > hold else 0 for start in starts])
+        said = pending[:hold]
+        self._text = pending[hold:]
+        self._moves = moves
+        self._trail(said)
         return said
 
     def _keep(self, kept: tuple[int, ...], waiting: int) -> None:
