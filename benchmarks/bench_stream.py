@@ -114,6 +114,29 @@ PERSONAL = (
 )
 
 
+def drawn(generator: random.Random) -> str:
+    """PERSONAL with other values: what shapes they have in common is all that can be remembered of them."""
+
+    def digits(count: int) -> str:
+        return "".join(generator.choice("0123456789") for _ in range(count))
+
+    def word(least: int, most: int) -> str:
+        return "".join(generator.choice("abcdefghilmnorstu") for _ in range(generator.randrange(least, most)))
+
+    card = "4" + digits(14)
+    doubled = sum(sum(divmod(int(digit) * 2, 10)) for digit in card[::-2]) + sum(map(int, card[-2::-2]))
+    card += str(-doubled % 10)
+    born = f"19{generator.randrange(50, 100)}{generator.randrange(1, 13):02}{generator.randrange(1, 29):02}"
+    number = f"11010{generator.randrange(1, 10)}{born}{digits(3)}"
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    number += "10X98765432"[sum(int(digit) * weight for digit, weight in zip(number, weights, strict=True)) % 11]
+    return (
+        f"Contact Dana at {word(3, 8)}.{word(4, 9)}@example.com or +1 212-555-01{digits(2)}, "
+        f"card {card[:4]} {card[4:8]} {card[8:12]} {card[12:]}. "
+        f"客户的手机是139{digits(8)}，邮箱是{word(2, 9)}@example.org，身份证{number}。"
+    )
+
+
 def texts(generator: random.Random) -> dict[str, list[str]]:
     """Token lists of the kinds that answers are made of, TOKENS each."""
     table = "".join(
@@ -127,6 +150,7 @@ def texts(generator: random.Random) -> dict[str, list[str]]:
         "Chinese prose": CHINESE * 60,
         "code": CODE * 120,
         "mixed, a value in every 60 tokens": ((ENGLISH + CHINESE) * 3 + PERSONAL) * 40,
+        "mixed, other values each time": "".join((ENGLISH + CHINESE) * 3 + drawn(generator) for _ in range(40)),
         "table of numbers": table,
         "base64": blob,
     }
