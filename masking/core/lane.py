@@ -33,7 +33,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import orjson
 
-from masking.core.document import Document, Place, leaves, read, respell
+from masking.core.document import Document, Place, dump, leaves, read, respell
 from masking.core.errors import RestoreError
 from masking.core.path import Find, Lane, Piece, home
 
@@ -47,6 +47,8 @@ _PATIENCE = 64  # events
 _JSON_NAMES = frozenset({"arguments", "partial_json"})
 # Fields that say what an event is: whole in every event, so a tail of theirs must not move into the next one.
 _KINDS = frozenset({"event", "finish_reason", "object", "role", "status", "stop_reason", "type"})
+_PLAIN = re.compile(rb'"[^"\\\x00-\x1f]+"')  # a JSON string without escapes that is not empty
+_PROBE = "\0?"  # no event of a lane has said this
 _NAME = re.compile(r"[A-Za-z0-9_.:-]*")
 
 
@@ -77,11 +79,13 @@ class Held(Generic[E]):
     """One event in the queue: `event` is the caller's, `doc` its data, `changed` whether the data differs from what
     came."""
 
-    __slots__ = ("_opened", "_rest", "_touched", "_waiting", "doc", "event")
+    __slots__ = ("_around", "_opened", "_rest", "_touched", "_waiting", "doc", "event")
 
-    def __init__(self, event: E, doc: Any) -> None:
+    def __init__(self, event: E, doc: Any, around: tuple[bytes, bytes] | None = None) -> None:
+        """With `around`, `doc` is a list of the only text, and these bytes stand before and after it."""
         self.event = event
         self.doc = doc
+        self._around = around
         self._waiting = 0
         self._rest = False
         # Most events need neither list.
@@ -93,6 +97,13 @@ class Held(Generic[E]):
         if self._touched is None or self._rest:
             return self._rest
         return any(container[name] != was for container, name, was in self._touched)
+
+    def respelt(self, raw: bytes) -> bytes:
+        """The JSON of what changed; `raw` is what came."""
+        if self._around is None:
+            return respell(raw, self.doc)
+        before, after = self._around
+        return before + dump(self.doc[0], ascii_only=raw.isascii()) + after
 
     def open_strings(self, opens: Sequence[Find]) -> None:
         """Put the JSON that the found strings hold in their places, outer strings first, so that lanes can lead into
@@ -139,7 +150,18 @@ class _State:
 class Lanes(Generic[E]):
     """The queue of one stream of events."""
 
-    __slots__ = ("_document", "_find", "_frame", "_lanes", "_open", "_opens", "_patience", "_queue", "_session")
+    __slots__ = (
+        "_document",
+        "_find",
+        "_frame",
+        "_known",
+        "_lanes",
+        "_open",
+        "_opens",
+        "_patience",
+        "_queue",
+        "_session",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -162,6 +184,8 @@ class Lanes(Generic[E]):
         self._queue: deque[Held[E]] = deque()
         self._open: dict[tuple[Any, ...], _State] = {}
         self._frame: tuple[bytes, bytes] | None = None  # what stood around the last event's only piece
+        # The same, the lane that it leads to, and what it closes.
+        self._known: tuple[bytes, bytes, tuple[Any, ...], list[tuple[Any, ...]]] | None = None
 
     def feed(self, event: E, doc: Any = None, *, walk: bool = True, raw: bytes = b"") -> list[Held[E]]:
         """Take one event and give those that may leave, in the order they came.
@@ -183,6 +207,8 @@ class Lanes(Generic[E]):
                 if frame is None or frame != self._frame:
                     self._walk(held, pieces)
                     self._frame = None if held._rest else frame
+                elif self._known is None or frame != self._known[:2]:
+                    self._learn(frame)
             for key, container, name, text in pieces:
                 self._piece(held, key, container, name, text)
             for prefix in closes:
@@ -193,6 +219,50 @@ class Lanes(Generic[E]):
             return [held]
         self._queue.append(held)
         return self._drain()
+
+    def quick(self, event: E, raw: bytes) -> list[Held[E]] | None:
+        """As `feed`, for an event that differs from those before it in one plain text alone: it is not parsed. None for
+        any other, of which nothing was taken."""
+        known = self._known
+        if known is None:
+            return None
+        before, after, key, closes = known
+        if not (raw.startswith(before) and raw.endswith(after)):
+            return None
+        middle = raw[len(before) : len(raw) - len(after)]
+        if _PLAIN.fullmatch(middle) is None:
+            return None
+        try:
+            state = self._open.get(key)
+        except TypeError:  # see `_piece`
+            return None
+        if state is None or state.mode != "delta":
+            return None
+        try:
+            text = middle[1:-1].decode()
+        except UnicodeDecodeError:
+            return None
+        box = [text]
+        held = Held(event, box, (before, after))
+        self._said(held, state, box, 0, text, state.stream.feed(text))
+        for prefix in closes:
+            self._close(prefix)
+        if not held._waiting and not self._queue:
+            return [held]
+        self._queue.append(held)
+        return self._drain()
+
+    def _learn(self, frame: tuple[bytes, bytes]) -> None:
+        """Make sure that whatever string stands in this frame is the text of one lane alone."""
+        before, after = frame
+        pieces: list[Piece] = []
+        closes: list[tuple[Any, ...]] = []
+        try:
+            self._find(read(before + dump(_PROBE, ascii_only=True) + after), pieces, closes)
+        except ValueError:
+            return
+        if [piece[3] for piece in pieces] == [_PROBE]:
+            self._known = (before, after, pieces[0][0], closes)
 
     def sees(self, doc: Any) -> bool:
         """Whether any lane finds text in this event, which is left as it is."""
@@ -236,6 +306,9 @@ class Lanes(Generic[E]):
             said = self._cumulative(state, text)
         else:
             said = self._auto(state, text)
+        self._said(held, state, container, name, text, said)
+
+    def _said(self, held: Held[E], state: _State, container: Any, name: Any, text: str, said: str) -> None:
         if state.held is not None:
             state.held._waiting -= 1
             state.held = None

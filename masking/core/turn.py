@@ -284,6 +284,9 @@ class _Events:
         data = frame.data
         if data is None:
             return self._leave(self._lanes.feed(frame))
+        quick = self._lanes.quick(frame, data)
+        if quick is not None:
+            return self._leave(quick)
         walk = self._maybe(data)
         try:
             doc = read(data)
@@ -304,7 +307,7 @@ def _spell(held: Held[Frame]) -> bytes:
     frame = held.event
     if not held.changed or frame.data is None:
         return frame.raw
-    return frame.replaced(respell(frame.data, held.doc))
+    return frame.replaced(held.respelt(frame.data))
 
 
 def _plain(raw: bytes, session: Session) -> bytes:

@@ -1,0 +1,174 @@
+"""Events that differ in one plain text alone are not parsed, and nobody can tell."""
+
+from __future__ import annotations
+
+import json
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masking import Masker
+from masking.core.descriptor import load
+from masking.core.lane import Lanes
+from masking.core.turn import Turn
+
+PROVIDERS = Path(__file__).parents[1] / "providers"
+NAMES = ["openai.chat", "anthropic.messages", "ollama.generate", "dashscope.app.incremental"]
+DESCRIPTORS = {name: load((PROVIDERS / f"{name}.yaml").read_text("utf-8"), name) for name in NAMES}
+MASKER = Masker("UserInfo", names="off")
+OWN = {"<PHONE_NUMBER_1>": "13800138000", "<EMAIL_ADDRESS_1>": 'a"b@example.com'}
+
+
+def chat(text: str, lane: int, at: int) -> dict[str, Any]:
+    if lane == 2:
+        function = {"name": "send" if at % 3 else "", "arguments": text}
+        delta: dict[str, Any] = {"tool_calls": [{"index": 0, "function": function}]}
+    else:
+        delta = {"content": text}
+    return {"id": "c", "created": 1, "choices": [{"index": lane % 2, "delta": delta, "finish_reason": None}]}
+
+
+def messages(text: str, lane: int, at: int) -> dict[str, Any]:
+    if lane == 2 and at % 3 == 0:
+        return {"type": "content_block_stop", "index": 0}
+    return {"type": "content_block_delta", "index": lane % 2, "delta": {"type": "text_delta", "text": text}}
+
+
+def generate(text: str, lane: int, at: int) -> dict[str, Any]:
+    del at
+    return {"model": "m", "thinking" if lane == 2 else "response": text, "done": False}
+
+
+def application(text: str, lane: int, at: int) -> dict[str, Any]:
+    usage = {"usage": {"models": [{"output_tokens": at}]}} if lane == 2 else {}
+    return {"output": {"session_id": "s", "finish_reason": "null", "text": text}, **usage}
+
+
+EVENTS = dict(zip(NAMES, (chat, messages, generate, application), strict=True))
+
+texts = st.one_of(
+    st.sampled_from(["the ", "答案", " is", "<PHONE", "_NUMBER_1>", "<PHONE_NUMBER_1>", "<EMAIL_ADDRESS_1> ", "139", "0013", "9000 "]),
+    st.sampled_from(["", '"', "\\", "a/b", "\n", "\0?", "\ud83d", "null", "send", "c", "m", "han@example.com", "<", "é", "\u2028"]),
+    st.text(max_size=4),
+)  # fmt: skip
+pieces = st.lists(st.tuples(texts, st.sampled_from([0, 0, 0, 0, 1, 2])), max_size=24)
+spellings = st.sampled_from([(True, (",", ":")), (False, (",", ":")), (True, (", ", ": ")), (False, (", ", ": "))])
+
+
+def told(name: str, chunks: list[bytes]) -> list[Any]:
+    """The documents that come out, in order."""
+    session = MASKER.session()
+    session.load(OWN)
+    turn = Turn(DESCRIPTORS[name], session)
+    is_lines = name.startswith("ollama")
+    turn.open(200, "application/x-ndjson" if is_lines else "text/event-stream")
+    said = b"".join([*map(turn.receive, chunks), turn.close()])
+    parts = [part for part in said.split(b"\n" if is_lines else b"\n\n") if part]
+    return [json.loads(part.removeprefix(b"data: ")) for part in parts]
+
+
+def framed(name: str, given: list[tuple[str, int]], spelling: tuple[bool, tuple[str, str]]) -> bytes:
+    ascii_only, separators = spelling
+    events = [
+        json.dumps(EVENTS[name](text, lane, at), ensure_ascii=ascii_only, separators=separators).encode(
+            "utf-8", "surrogatepass"
+        )
+        for at, (text, lane) in enumerate(given)
+    ]
+    line = b"%s\n" if name.startswith("ollama") else b"data: %s\n\n"
+    return b"".join(line % event for event in events)
+
+
+def slowly(name: str, data: list[bytes]) -> list[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lanes, "quick", lambda self, event, raw: None)
+        return told(name, data)
+
+
+def parted(docs: list[Any]) -> tuple[list[Any], dict[str, str]]:
+    """Events without their texts, and each lane's text joined: in which of its events a text is said depends on what
+    the automaton has seen before."""
+    said: dict[str, str] = {}
+
+    def bare(node: Any, path: str) -> Any:
+        if isinstance(node, dict):
+            index = node.get("index", "")
+            return {key: bare(value, f"{path}/{index}{key}") for key, value in node.items()}
+        if isinstance(node, list):
+            return [bare(value, path) for value in node]
+        if path.rpartition("/")[2].lstrip("01") in ("content", "text", "response", "thinking", "arguments"):
+            said[path] = said.get(path, "") + node
+            return None
+        return node
+
+    return [bare(doc, "") for doc in docs], said
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(given=pieces, spelling=spellings, sizes=st.lists(st.integers(1, 90), min_size=1, max_size=9))
+def test_the_quick_way_says_what_the_slow_one_says(
+    name: str, given: list[tuple[str, int]], spelling: tuple[bool, tuple[str, str]], sizes: list[int]
+) -> None:
+    data = framed(name, given, spelling)
+    edges = [0, *(end for end in accumulate(sizes * (len(data) // sum(sizes) + 1)) if end < len(data)), len(data)]
+    cut = [data[start:end] for start, end in pairwise(edges)]
+
+    assert parted(told(name, cut)) == parted(slowly(name, [data]))
+
+
+@pytest.mark.parametrize("name", ["openai.chat", "anthropic.messages", "ollama.generate"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_plain_events_are_not_parsed(name: str, ascii_only: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        "Call ",
+        "<PHONE_NU",
+        "MBER_1> ",
+        "or ",
+        "mine, ",
+        "say ",
+        "you. ",
+        "<EMAIL_ADDRESS_1> ",
+        "139001",
+        "39000. ",
+        "end ",
+    ]
+    data = framed(name, [(text, 0) for text in texts], (ascii_only, (",", ":")))
+    seen: list[bytes] = []
+    quick = Lanes.quick
+
+    def counted(self: Lanes[Any], event: Any, raw: bytes) -> Any:
+        made = quick(self, event, raw)
+        if made is not None:
+            seen.append(raw)
+        return made
+
+    monkeypatch.setattr(Lanes, "quick", counted)
+    ends = b"\n" if name.startswith("ollama") else b"\n\n"
+    events = [part + ends for part in data.split(ends) if part]
+    said = told(name, events)
+
+    assert parted(said) == parted(slowly(name, events))
+    assert len(said) == len(texts)
+    assert len(seen) >= len(texts) - 2, "two events alike, and all others are known"
+    assert "13800138000" in json.dumps(said)
+    assert "13900139000" not in "".join(filter(str.isdigit, json.dumps(said)))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param(['{"a":"x\\/y","response":"x/y","done":false}'], id="the same text elsewhere, spelt otherwise"),
+        pytest.param(['{"response":"x","response":"hi","done":false}'], id="a key that comes twice"),
+        pytest.param(['{"response":"hi","done":false,"response":"x"}'], id="twice, the last one counts"),
+        pytest.param(['{"thinking":"hi <","response":"","done":false}', '{"thinking":"","response":"hi","done":false}'], id="a lane that closes"),
+    ],
+)  # fmt: skip
+def test_where_the_text_is_not_alone_nothing_is_taken_for_granted(events: list[str]) -> None:
+    tails = ["hi", "<PHONE_NUMBER_1>", "x/y", "x", "ho ", "<PHONE_NUM", "BER_1>"]
+    data = "".join(f"{one}\n{one}\n{one.replace('hi', tail)}\n" for tail in tails for one in events).encode()
+
+    assert parted(told("ollama.generate", [data])) == parted(slowly("ollama.generate", [data]))
