@@ -169,6 +169,20 @@ def test_presidios_peculiarities_are_kept(
     assert sorted((start, end) for _, start, end, _ in expected) == places
 
 
+@pytest.mark.parametrize("size", [200, 245, 246, 250, 253, 254, 300, 600])
+def test_a_long_host_is_found_where_presidio_finds_it(
+    everything: list[tuple[PresidioSource, Any]],
+    ours: Callable[[str], dict[int, Found]],
+    theirs: Callable[[int, str], Found],
+    size: int,
+) -> None:
+    (index,) = [at for at, (_, one) in enumerate(everything) if one.supported_entities == ["URL"]]
+    for text in (f"{'a' * size}.com", f"{'a' * size}.com.com b.org", f"http://{'a.' * (size // 2)}com/x"):
+        expected = theirs(index, text)
+        assert expected
+        assert ours(text).get(index, set()) == expected
+
+
 _NUMBERS = [
     number
     for region in sorted(phonenumbers.SUPPORTED_REGIONS)

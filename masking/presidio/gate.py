@@ -66,7 +66,7 @@ Open = tuple[tuple[int, tuple[int, ...]], ...]
 class Gate:
     """Says which patterns may match a text; each owner's are given as (pattern, flags)."""
 
-    __slots__ = ("_all", "_known", "_needs", "_places", "_set", "_triggers")
+    __slots__ = ("_all", "_known", "_met", "_needs", "_places", "_set", "_triggers")
 
     def __init__(self, owners: Sequence[Sequence[tuple[str, int]]]) -> None:
         self._places = [(owner, number) for owner, some in enumerate(owners) for number in range(len(some))]
@@ -83,6 +83,7 @@ class Gate:
         at = {name: 1 << index for index, name in enumerate(self._triggers)}
         self._needs = [sum(at[name] for name in names) for names in needs]
         self._known: dict[int, Open] = {}
+        self._met: dict[tuple[int, ...], tuple[Open, bool]] = {}
         self._set: Any = None
         try:
             import re2
@@ -102,7 +103,16 @@ class Gate:
         """The patterns worth running on a text, and whether they may be run on its image."""
         if self._set is None:
             return self._all, False
-        met = self._set(text.encode("utf-8", "surrogatepass"))
+        met = tuple(self._set(text.encode("utf-8", "surrogatepass")))
+        known = self._met.get(met)
+        if known is not None:
+            return known
+        if len(self._met) >= _MOST_KNOWN:
+            self._met.clear()
+        self._met[met] = opened = self._opened(met)
+        return opened
+
+    def _opened(self, met: Sequence[int]) -> tuple[Open, bool]:
         everything = len(self._triggers) + 1
         if len(met) == 1 and met[0] == everything:
             return self._open(0), True

@@ -51,8 +51,12 @@ class Linear:
     needed: str | None
 
 
-def linear(pattern: str, flags: int) -> Linear:
-    """What RE2 can do for a pattern that the `regex` module compiles with `flags` (IGNORECASE, MULTILINE, DOTALL)."""
+def linear(pattern: str, flags: int, longest: int | None = None) -> Linear:
+    """What RE2 can do for a pattern that the `regex` module compiles with `flags` (IGNORECASE, MULTILINE, DOTALL).
+
+    With `longest`, on texts of so many characters at most, in which a repeat that ends later need not end at all: RE2
+    counts turns with a state for each.
+    """
     try:
         items, ignore_case = parsed(pattern, flags)
     except NotLinearError:
@@ -62,16 +66,16 @@ def linear(pattern: str, flags: int) -> Linear:
     except NotLinearError:
         return Linear(None, False, False, None)
     try:
-        exact, before, after = _exact(items, ignore_case)
+        exact, before, after = _exact(items, ignore_case, longest)
     except NotLinearError:
         return Linear(None, False, False, needed)
     return Linear(exact, before, after, needed)
 
 
-def _exact(items: list[Any], ignore_case: bool) -> tuple[str, bool, bool]:
+def _exact(items: list[Any], ignore_case: bool, longest: int | None) -> tuple[str, bool, bool]:
     _, is_ = parser()
     before = after = ""
-    writer = _Writer(exact=True)
+    writer = _Writer(exact=True, longest=longest)
     items = unwrapped(items)
     if items and items[0][0] in (is_.ASSERT, is_.ASSERT_NOT) and items[0][1][0] < 0:
         allowed, at_edge = _neighbour(items.pop(0), ignore_case)
@@ -109,8 +113,9 @@ def _loose_set(members: frozenset[int], kinds: Kinds) -> frozenset[int]:
 class _Writer:
     """Writes a tree of the standard library's parser as an RE2 pattern, exactly or as one that matches more."""
 
-    def __init__(self, *, exact: bool) -> None:
+    def __init__(self, *, exact: bool, longest: int | None = None) -> None:
         self._is_exact = exact
+        self._longest = longest
         self._groups: dict[int, str] = {}
 
     def sequence(self, items: Sequence[Any], ignore_case: bool) -> str:
@@ -165,5 +170,6 @@ class _Writer:
         # What an empty turn of a loop does differs between engines.
         if least > _MOST_REPEATS or (not endless and most > _MOST_REPEATS) or (inside.getwidth()[0] == 0 and most != 1):
             raise NotLinearError
+        endless = endless or (self._longest is not None and most >= self._longest and inside.getwidth()[0] > 0)
         times = f"{{{least},}}" if endless else f"{{{least},{most}}}"
         return f"(?:{self.sequence(inside, ignore_case)}){times}{'?' if lazy else ''}"

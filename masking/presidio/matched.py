@@ -13,13 +13,26 @@ TIMEOUT: Final = 60
 """Seconds that one pattern may take on one text, as in Presidio."""
 
 _MEMORY: Final = 32 << 20  # bytes for one pattern's automaton
+_BRIEF: Final = 250  # characters; most texts are shorter, and no repeat that may be longer ends in them
 _LONGEST_SET: Final = 40_000  # characters of patterns
 
 
 class Matched:
     """One pattern and its score; compiled when it first runs."""
 
-    __slots__ = ("_again", "_anchor", "_exact", "_flags", "_group", "_needed", "_ready", "_regex", "_source", "score")
+    __slots__ = (
+        "_again",
+        "_anchor",
+        "_brief",
+        "_exact",
+        "_flags",
+        "_group",
+        "_needed",
+        "_ready",
+        "_regex",
+        "_source",
+        "score",
+    )
 
     def __init__(self, source: str, flags: int, score: float) -> None:
         self.score = score
@@ -29,6 +42,7 @@ class Matched:
         self._group = 0
         self._regex: Any = None
         self._exact: Any = None
+        self._brief: Any = None
         self._again: Any = None
         self._needed: Any = None
         self._anchor: Any = None
@@ -45,12 +59,13 @@ class Matched:
         if seen is None or self._exact is None:
             return [match.span() for match in self.matches(text, seen) if match.end() > match.start()]
         anchor, group, size = self._anchor, self._group, len(seen)
-        start, end = self._exact(anchor, seen, 0, size)[group]
+        exact = self._exact if size > _BRIEF else self._brief
+        start, end = exact(anchor, seen, 0, size)[group]
         if start < 0:
             return ()
         found = []
         # Where a neighbour before the match is consumed, that may be the last character of the match before it.
-        search, back = (self._exact, 0) if self._again is None else (self._again, 1)
+        search, back = (exact, 0) if self._again is None else (self._again, 1)
         while start >= 0:
             if end > start:
                 found.append((start, end))
@@ -93,7 +108,10 @@ class Matched:
             exact = _compiled(said.exact, groups=bool(self._group))
             if said.before:
                 self._again = _compiled(said.exact.replace(r"(?:\A|", "(?:", 1), groups=True)
-            self._exact = None if said.before and self._again is None else exact
+            self._exact = self._brief = None if said.before and self._again is None else exact
+            brief = linear(self._source, self._flags, _BRIEF).exact
+            if self._exact is not None and brief is not None and brief != said.exact and not said.before:
+                self._brief = _compiled(brief, groups=bool(self._group)) or exact
         if said.needed is not None:
             self._needed = _compiled(said.needed, groups=False)
         if self._exact is not None or self._needed is not None:
