@@ -267,7 +267,7 @@ def test_a_known_shape_tells_what_the_patterns_find(
         texts.append((texts[-1][0].replace(*swap), texts[-1][1].replace(*swap)))
     with patch.object(plan, "_alike", {touched: _Alike(tuple(sorted(touched)), (), 0)}):
         alone = [sorted(plan.candidates(*one, touched, ends)) for one in texts]
-    for _ in range(10):
+    for _ in range(26):
         plan.candidates(*texts[-1], touched, ends)
 
     assert [sorted(plan.candidates(*one, touched, ends)) for one in texts] == alone
