@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import orjson
 from make_logs import rows, write
+from peers import presidio_engine
 
 from masking.batch.cut import Block
 from masking.batch.rows import Layout, Rows, Settings
@@ -47,19 +48,11 @@ def ours(category: str, names: Any) -> Callable[[bytes], object]:
 
 
 def presidio() -> Callable[[bytes], object]:
-    """The same block with Presidio's batch engines; the list of suffixes is the one that ships."""
-    import tldextract
-    from presidio_analyzer import AnalyzerEngine, BatchAnalyzerEngine, RecognizerRegistry
-    from presidio_analyzer.nlp_engine import NoOpNlpEngine
+    """The same block with Presidio's batch engines."""
+    from presidio_analyzer import BatchAnalyzerEngine
     from presidio_anonymizer import BatchAnonymizerEngine
 
-    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=()).__call__
-    nothing = NoOpNlpEngine(models=[{"lang_code": "en", "model_name": "none"}])
-    nothing.load()
-    registry = RecognizerRegistry()
-    registry.load_predefined_recognizers(languages=["en"])
-    registry.remove_recognizer("SpacyRecognizer")
-    analyzer = BatchAnalyzerEngine(AnalyzerEngine(registry=registry, nlp_engine=nothing, supported_languages=["en"]))
+    analyzer = BatchAnalyzerEngine(presidio_engine())
     anonymizer = BatchAnonymizerEngine()
 
     def act(data: bytes) -> object:

@@ -24,6 +24,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from peers import presidio_engine
+
 from masking import Masker
 
 ROUNDS = 7
@@ -45,19 +47,10 @@ def seconds(act: Callable[[str], object], template: str, first: int, count: int)
 
 
 def presidio() -> Callable[[str], object]:
-    """Analyse and anonymise with Presidio's default pattern recognisers; the list of suffixes is the one that ships."""
-    import tldextract
-    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-    from presidio_analyzer.nlp_engine import NoOpNlpEngine
+    """Analyse and anonymise with Presidio's default pattern recognisers."""
     from presidio_anonymizer import AnonymizerEngine
 
-    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=()).__call__
-    nothing = NoOpNlpEngine(models=[{"lang_code": "en", "model_name": "none"}])
-    nothing.load()
-    registry = RecognizerRegistry()
-    registry.load_predefined_recognizers(languages=["en"])
-    registry.remove_recognizer("SpacyRecognizer")
-    analyzer = AnalyzerEngine(registry=registry, nlp_engine=nothing, supported_languages=["en"])
+    analyzer = presidio_engine()
     anonymizer: Any = AnonymizerEngine()
     return lambda text: anonymizer.anonymize(text, analyzer.analyze(text, language="en"))
 

@@ -15,7 +15,23 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-__all__ = ["REDACTORS", "RESTORERS", "Peer", "Ready"]
+__all__ = ["REDACTORS", "RESTORERS", "Peer", "Ready", "presidio_engine"]
+
+
+def presidio_engine() -> Any:
+    """Presidio's AnalyzerEngine with all default English pattern recognisers, without a model; the list of suffixes is
+    the one that ships."""
+    import tldextract
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+    from presidio_analyzer.nlp_engine import NoOpNlpEngine
+
+    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=()).__call__
+    nothing = NoOpNlpEngine(models=[{"lang_code": "en", "model_name": "none"}])
+    nothing.load()
+    registry = RecognizerRegistry()
+    registry.load_predefined_recognizers(languages=["en"])
+    registry.remove_recognizer("SpacyRecognizer")
+    return AnalyzerEngine(registry=registry, nlp_engine=nothing, supported_languages=["en"])
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from dashscope import Application, Generation
 from echo_server import Server, serving
+from tea import tea_config
 
 from masking import echo
 
@@ -91,11 +92,7 @@ def test_model_studio_generation_calls_a_tool(server: Server) -> None:
 
 @pytest.fixture
 def tea(server: Server) -> Any:
-    config = pytest.importorskip("alibabacloud_tea_openapi.models", reason="the vendor's SDKs are not installed")
-    return config.Config(
-        access_key_id="none", access_key_secret="none", protocol="http", region_id="cn-hangzhou",
-        endpoint=server.url.removeprefix("http://"),
-    )  # fmt: skip
+    return tea_config(server.url)
 
 
 def test_dms(tea: Any) -> None:

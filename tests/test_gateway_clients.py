@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from gateway_server import Watched, serving
+from tea import tea_config
 
 from masking.gateway import Server
 
@@ -84,14 +85,8 @@ def test_a_category_that_is_not_the_clients_is_refused(server: Server, upstream:
 
 
 def tea(server: Server, key: str, secret: str) -> Any:
-    config = pytest.importorskip("alibabacloud_tea_openapi.models", reason="the vendor's SDKs are not installed")
     client = pytest.importorskip("alibabacloud_dms_enterprise20181101.client").Client
-    return client(
-        config.Config(
-            access_key_id=key, access_key_secret=secret, protocol="http", region_id="cn-hangzhou",
-            endpoint=server.url.removeprefix("http://"),
-        )
-    )  # fmt: skip
+    return client(tea_config(server.url, key, secret))
 
 
 def chat(client: Any, **options: Any) -> Any:

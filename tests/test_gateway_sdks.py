@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from gateway_server import Watched, serving
+from tea import tea_config
 
 from masking.gateway import Server
 
@@ -147,11 +148,7 @@ def test_workflows_as_both_of_model_studios_clients_read_them(server: Server, mo
 
 @pytest.fixture
 def tea(server: Server) -> Any:
-    config = pytest.importorskip("alibabacloud_tea_openapi.models", reason="the vendor's SDKs are not installed")
-    return config.Config(
-        access_key_id="none", access_key_secret="none", protocol="http", region_id="cn-hangzhou",
-        endpoint=server.url.removeprefix("http://"),
-    )  # fmt: skip
+    return tea_config(server.url)
 
 
 def test_dms(tea: Any) -> None:

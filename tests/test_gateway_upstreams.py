@@ -11,6 +11,7 @@ import pytest
 from echo_server import Server as EchoServer
 from echo_server import serving as echoing
 from gateway_server import serving
+from tea import tea_config
 
 from masking.core.acs3 import Received, verify
 from masking.gateway import Server
@@ -40,11 +41,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tea(server: Server) -> Any:
-    config = pytest.importorskip("alibabacloud_tea_openapi.models", reason="the vendor's SDKs are not installed")
-    return config.Config(
-        access_key_id="none", access_key_secret="none", protocol="http", region_id="cn-hangzhou",
-        endpoint=server.url.removeprefix("http://"),
-    )  # fmt: skip
+    return tea_config(server.url)
 
 
 def dms(server: Server, **options: Any) -> tuple[Any, list[Any]]:

@@ -26,6 +26,7 @@ import pytest
 from echo_server import Server, serving
 from google import genai
 from google.genai import types
+from tea import tea_config
 
 import masking.httpx
 import masking.httpx2
@@ -144,14 +145,6 @@ def generation_text(reply: Any) -> str:
 def dashscope_client(url: str, http: Any) -> Any:
     dashscope.base_http_api_url = f"{url}/api/v1"
     return dashscope
-
-
-def tea_config(url: str) -> Any:
-    models = pytest.importorskip("alibabacloud_tea_openapi.models", reason="the vendor's SDKs are not installed")
-    return models.Config(
-        access_key_id="none", access_key_secret="none", protocol="http", region_id="cn-hangzhou",
-        endpoint=url.removeprefix("http://"),
-    )  # fmt: skip
 
 
 def tea(product: str) -> Callable[[str, Any], Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 from click.testing import CliRunner
+from version_pair import category
 
 from masking import Masker
 from masking.cli import _group
@@ -15,26 +16,8 @@ from masking.core.errors import ConfigurationError
 from masking.core.path import parse
 from masking.policy.difference import compare, read_corpus
 
-OLD = """
-category: T
-version: "1"
-about: {en: x}
-rules:
-- {id: same, entity: SAME, pattern: 'S\\d\\d', hits: [S11], misses: [x]}
-- {id: gone, entity: GONE, pattern: 'G\\d\\d', hits: [G11], misses: [x]}
-- {id: kind, entity: KIND, pattern: 'K\\d\\d', hits: [K11], misses: [x]}
-- {id: done, entity: DONE, pattern: 'D\\d\\d', hits: [D11], misses: [x]}
-"""
-NEW = """
-category: T
-version: "2"
-about: {en: x}
-rules:
-- {id: same, entity: SAME, pattern: 'S\\d\\d', hits: [S11], misses: [x]}
-- {id: kind, entity: OTHER, pattern: 'K\\d\\d', hits: [K11], misses: [x]}
-- {id: done, entity: DONE, pattern: 'D\\d\\d', request: SHA256, hits: [D11], misses: [x]}
-- {id: new, entity: NEW, pattern: 'N\\d\\d', hits: [N11], misses: [x]}
-"""
+OLD = category("Old", "SAME S..", "GONE G..", "KIND K..", "DONE D..")
+NEW = category("New", "SAME S..", "OTHER K..", "DONE D..", "NEW N..", done="SHA256")
 
 
 @pytest.fixture
@@ -67,7 +50,7 @@ def test_every_kind_of_change_is_counted(versions: tuple[Path, Path], tmp_path: 
         ("operator", "DONE", "DONE"): 1,
         ("appears", "", "NEW"): 1,
     }
-    assert doc["rules"] == {"added": ["new"], "removed": ["gone"], "changed": ["kind", "done"]}
+    assert doc["rules"] == {"added": ["n"], "removed": ["g"], "changed": ["k", "d"]}
 
 
 @pytest.mark.parametrize("form", [(), ("--markdown",), ("--json",)])

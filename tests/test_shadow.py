@@ -8,34 +8,15 @@ from pathlib import Path
 import httpx
 import orjson
 import pytest
+from version_pair import category
 
 from masking import ConfigurationError, Masker, Shadow
 from masking.core.difference import Difference, differences
 from masking.core.finding import Finding
 from masking.shadow import ShadowFile
 
-ACTIVE = """
-category: Active
-version: "1"
-about: {en: x}
-rules:
-- {id: same, entity: SAME, pattern: 'S\\d\\d', hits: [S11], misses: [x]}
-- {id: gone, entity: GONE, pattern: 'G\\d\\d', hits: [G11], misses: [x]}
-- {id: kind, entity: KIND, pattern: 'K\\d\\d', hits: [K11], misses: [x]}
-- {id: done, entity: DONE, pattern: 'D\\d\\d', hits: [D11], misses: [x]}
-- {id: long, entity: LONG, pattern: 'L\\d\\d', hits: [L11], misses: [x]}
-"""
-CANDIDATE = """
-category: Candidate
-version: "2"
-about: {en: x}
-rules:
-- {id: same, entity: SAME, pattern: 'S\\d\\d', hits: [S11], misses: [x]}
-- {id: kind, entity: OTHER, pattern: 'K\\d\\d', hits: [K11], misses: [x]}
-- {id: done, entity: DONE, pattern: 'D\\d\\d', request: SHA256, hits: [D11], misses: [x]}
-- {id: long, entity: LONG, pattern: 'L\\d\\d-\\d', hits: [L11-1], misses: [x]}
-- {id: new, entity: NEW, pattern: 'N\\d\\d', hits: [N11], misses: [x]}
-"""
+ACTIVE = category("Active", "SAME S..", "GONE G..", "KIND K..", "DONE D..", "LONG L..")
+CANDIDATE = category("Candidate", "SAME S..", "OTHER K..", "DONE D..", "LONG L..-.", "NEW N..", done="SHA256")
 TEXT = "S11 G12 K13 D14 L15-6 N17"
 MASKED = "<SAME_1> <GONE_1> <KIND_1> <DONE_1> <LONG_1>-6 N17"
 EXPECTED = [
@@ -154,7 +135,7 @@ def test_a_file_of_differences_holds_lines_without_values(categories: tuple[Path
     lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
     assert [len(line["differences"]) for line in lines] == [5, 1]
     assert lines[1]["differences"] == [
-        {"change": "appears", "start": 0, "end": 3, "other_entity": "NEW", "other_rule": "new"}
+        {"change": "appears", "start": 0, "end": 3, "other_entity": "NEW", "other_rule": "n"}
     ]
     with pytest.raises(ConfigurationError, match="cannot write the shadow report"):
         ShadowFile(tmp_path / "no" / "such" / "folder")

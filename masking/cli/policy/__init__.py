@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from masking.cli.group import Commands
 
 __all__ = ["command"]
 
@@ -18,23 +18,12 @@ _COMMANDS = {
 }
 
 
-class _Commands(click.Group):
-    """Loads a command's module when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
-            return None
-        found: click.Command = import_module(f"masking.cli.policy.{name}").command
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
-@click.command("policy", cls=_Commands, epilog="Exit codes: 0 done, 1 a check failed, 2 could not run.")
+@click.command(
+    "policy",
+    cls=Commands,
+    package=__name__,
+    about=_COMMANDS,
+    epilog="Exit codes: 0 done, 1 a check failed, 2 could not run.",
+)
 def command() -> None:
     """Prove what categories mask, and see what changes when they are edited."""
