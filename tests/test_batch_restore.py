@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from running import redis_server
 from test_batch import MOBILES, batch, chat, quiet, write
 
 from masking.cli.batch import command
@@ -15,10 +17,14 @@ from masking.vault import new_key
 MAIL = "zhang.san@example.com"
 
 
-@pytest.fixture
-def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+@pytest.fixture(params=["sqlite", "redis"])
+def vault(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("MASKING_VAULT_KEYS", new_key())
-    return f"sqlite:{tmp_path / 'vault.db'}"
+    if request.param == "sqlite":
+        yield f"sqlite:{tmp_path / 'vault.db'}"
+        return
+    with redis_server(tmp_path) as server:
+        yield server.url
 
 
 def restored(tmp_path: Path, vault: str, *more: str) -> dict[str, object]:
@@ -52,7 +58,10 @@ def test_every_format_comes_back(tmp_path: Path, vault: str, workers: int) -> No
         '"z', "z"
     ).replace('m"', "m")
     assert pq.read_table(back / "chats.parquet").equals(pq.read_table(tmp_path / "in" / "chats.parquet"))
-    assert MAIL.encode() not in (tmp_path / "vault.db").read_bytes()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    kept = [path for path in files if path.relative_to(tmp_path).parts[0] not in ("in", "out", "back")]
+    assert kept
+    assert all(MAIL.encode() not in path.read_bytes() for path in kept)
 
 
 def test_by_conversation_each_has_entries_of_its_own(tmp_path: Path, vault: str) -> None:
