@@ -3,6 +3,7 @@
     python benchmarks/bench_batch.py                 a table
     python benchmarks/bench_batch.py --json          one JSON object
     python benchmarks/bench_batch.py --names on      with the name models, which must be installed
+    python benchmarks/bench_batch.py --peers         with other packages, where they are installed
     python benchmarks/bench_batch.py --memory 2000   peak memory on a file of that many megabytes instead
 
 Presidio runs as its users run it over records: BatchAnalyzerEngine and BatchAnonymizerEngine over lists of texts, with
@@ -30,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import orjson
 from make_logs import rows, write
-from peers import presidio_engine
+from peers import BATCHES, Texts, presidio_engine
 
 from masking.batch.cut import Block
 from masking.batch.rows import Layout, Rows, Settings
@@ -68,6 +69,20 @@ def presidio() -> Callable[[bytes], object]:
     return act
 
 
+def peer(mask: Texts) -> Callable[[bytes], object]:
+    """The same block with another package's way of masking many texts."""
+
+    def act(data: bytes) -> object:
+        docs = [orjson.loads(line) for line in data.splitlines()]
+        masked = iter(mask([turn["content"] for doc in docs for turn in doc["messages"]]))
+        for doc in docs:
+            for turn in doc["messages"]:
+                turn["content"] = next(masked)
+        return b"".join(orjson.dumps(doc) + b"\n" for doc in docs)
+
+    return act
+
+
 def seconds(act: Callable[[bytes], object], data: bytes) -> float:
     """Process seconds, those of threads included."""
     begun = time.process_time()
@@ -75,10 +90,17 @@ def seconds(act: Callable[[bytes], object], data: bytes) -> float:
     return time.process_time() - begun
 
 
-def paired(category: str, names: str, count: int) -> dict[str, Any]:
+def paired(category: str, names: str, count: int, peers: bool) -> dict[str, Any]:
     """Rows a second and core, medians of rounds in which everybody has a turn; nobody sees a row twice."""
     actors: dict[str, tuple[Callable[[bytes], object], int]] = {"masking": (ours(category, names), count)}
     actors["presidio"] = (presidio(), max(count // SHARE, 1))
+    absent: dict[str, str] = {}
+    for one in BATCHES if peers else ():
+        ready = one.ready()
+        if isinstance(ready, str):
+            absent[one.name] = ready
+        else:
+            actors[one.name] = (peer(ready), max(count // SHARE, 1))
     source = rows(20_261_122)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in actors}
     for number in range(ROUNDS + 1):
@@ -92,7 +114,7 @@ def paired(category: str, names: str, count: int) -> dict[str, Any]:
         for name, got in found.items()
     }
     ratios = [a[0] / b[0] for a, b in zip(found["masking"], found["presidio"], strict=True)]
-    return {"per second and core": medians, "times presidio": statistics.median(ratios)}
+    return {"per second and core": medians, "times presidio": statistics.median(ratios), "not measured": absent}
 
 
 _RUN = """
@@ -146,6 +168,7 @@ def memory(category: str, megabytes: float, folder: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--peers", action="store_true", help="measure other packages too, where they are installed")
     parser.add_argument("--category", default="UserInfo")
     parser.add_argument("--names", choices=["on", "off"], default="off")
     parser.add_argument("--rows", type=int, default=1200, help="ours in a round")
@@ -163,7 +186,7 @@ def main() -> None:
         if given.memory:
             result["memory"] = memory(given.category, given.memory, folder)
         else:
-            result["paired"] = paired(given.category, given.names, given.rows)
+            result["paired"] = paired(given.category, given.names, given.rows, given.peers)
             result["scaling"] = scaling(given.category, given.names, given.megabytes, folder)
     if given.json:
         print(json.dumps(result, indent=2))
@@ -178,16 +201,18 @@ def show(result: dict[str, Any]) -> None:
         print(f"{one['megabytes']:,.0f} MB, {one['rows']:,.0f} rows in {one['seconds']:,.0f} s")
         print(f"peak memory: {one['first process MB']:.0f} MB, each worker at most {one['largest worker MB']:.0f} MB")
         return
-    print(f"{'per second and core':<24}{'rows':>10}{'MB':>8}")
+    print(f"{'per second and core':<28}{'rows':>10}{'MB':>8}")
     for name, one in result["paired"]["per second and core"].items():
-        print(f"{name:<24}{one['rows']:>10,.0f}{one['megabytes']:>8.2f}")
-    print(f"{'times Presidio':<24}{result['paired']['times presidio']:>10.0f}")
-    print(f"\n{'whole runs':<24}{'rows/s':>10}{'MB RSS':>8}")
+        print(f"{name:<28}{one['rows']:>10,.0f}{one['megabytes']:>8.2f}")
+    print(f"{'times Presidio':<28}{result['paired']['times presidio']:>10.0f}")
+    for name, why in result["paired"]["not measured"].items():
+        print(f"{name:<28}{why}")
+    print(f"\n{'whole runs':<28}{'rows/s':>10}{'MB RSS':>8}")
     for workers, one in result["scaling"]["runs"].items():
         peak = max(one["first process MB"], one["largest worker MB"])
-        print(f"{f'{workers} workers':<24}{one['rows'] / one['seconds']:>10,.0f}{peak:>8.0f}")
+        print(f"{f'{workers} workers':<28}{one['rows'] / one['seconds']:>10,.0f}{peak:>8.0f}")
     same = "the same" if result["scaling"]["same output"] else "DIFFERENT"
-    print(f"{'speed-up':<24}{result['scaling']['speed-up']:>10.2f}    outputs: {same}")
+    print(f"{'speed-up':<28}{result['scaling']['speed-up']:>10.2f}    outputs: {same}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-__all__ = ["REDACTORS", "RESTORERS", "Peer", "Ready", "presidio_engine"]
+__all__ = ["BATCHES", "REDACTORS", "RESTORERS", "Batch", "Peer", "Ready", "presidio_engine"]
 
 
 def presidio_engine() -> Any:
@@ -176,4 +176,52 @@ REDACTORS = (
     Peer("langchain, 1 rule", "langchain", _langchain("email")),
     Peer("langchain, 5 rules", "langchain", _langchain("email", "credit_card", "ip", "mac_address", "url")),
     Peer("argus StreamingRedactor", "argus-redact", _argus_redactor),
+)
+
+
+Texts = Callable[[Sequence[str]], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One package that masks whole texts; `load` gives what masks many. What it finds is its own affair."""
+
+    name: str
+    package: str
+    load: Callable[[], Texts]
+
+    def ready(self) -> Texts | str:
+        """What masks many texts, or why it cannot be measured here."""
+        try:
+            version(self.package)
+        except PackageNotFoundError:
+            return "not installed"
+        warnings.simplefilter("ignore")
+        try:
+            mask = self.load()
+            mask(["Hello world."])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other rows still count
+            return f"{type(error).__name__}: its interface has changed"
+        return mask
+
+
+def _datafog() -> Texts:
+    redact = importlib.import_module("datafog").redact
+    return lambda texts: [redact(text).redacted_text for text in texts]
+
+
+def _fastscrub() -> Texts:
+    many: Texts = importlib.import_module("fastscrub").scrub_list
+    return lambda texts: many(list(texts))
+
+
+def _argus_texts() -> Texts:
+    redact = importlib.import_module("argus_redact").redact
+    return lambda texts: [redact(text, lang=["zh", "en"], mode="fast")[0] for text in texts]
+
+
+BATCHES = (
+    Batch("argus-redact, zh+en, fast", "argus-redact", _argus_texts),
+    Batch("datafog, 7 kinds", "datafog", _datafog),
+    Batch("fastscrub (C++), 17 kinds", "fastscrub", _fastscrub),
 )
