@@ -1,60 +1,45 @@
 """What could still become a finding: the patterns of a category as one automaton that reads a text once.
 
-While a model writes, text may be said as soon as no pattern can still match it. Each pattern becomes a set of
-positions (Glushkov, 1961: one per character that the pattern names) and the pairs that follow each other. A state is
-the set of positions that the text so far may have reached, grouped by where the text began that reached them: the
-oldest group says how much must wait.
+While a model writes, text may be said as soon as no pattern can still match it. Each pattern becomes a set of positions
+(`masking.core.positions`). A state is the set of positions that the text so far may have reached, grouped by where the
+text began that reached them: the oldest group says how much must wait.
 
-The automaton only ever errs on the side of waiting: it takes a long counted repeat for an unlimited one, and looks at
-one neighbour where a boundary looks at two. What matched is decided by the patterns themselves (`masking.core.redact`).
-States are made as texts need them and kept, by character and by piece of text: models write few distinct pieces.
+The automaton only ever errs on the side of waiting: it takes a long counted repeat for an unlimited one, looks at one
+neighbour where a boundary looks at two, and in younger groups takes a digit for any digit, so that numbers of one form
+go through the same few states. What matched is decided by the patterns themselves (`masking.core.redact`). States are
+made as texts need them and kept, by character and by piece of text: models write few distinct pieces.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import repeat
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from masking.core.character import forbids, identifies, kind, taken_by
+from masking.core.character import forbids, identifies, kind
 from masking.core.escapes import ESCAPED, pieces
+from masking.core.positions import Group, Positions
 from masking.core.streamview import seen
 
 __all__ = ["Automaton", "Move", "Moves", "State"]
 
-_EXACT: Final = 24
-"""Counted repeats up to this many are counted; longer ones are taken as unlimited."""
 _MOST_GROUPS: Final = 6
 _MOST_MOVES: Final = 1 << 17
 _MOST_STEPS: Final = 1 << 12
-_FAR: Final = 1 << 30
 _LONGEST_PIECE: Final = 32
 _SHORT_PIECE: Final = 8
 
 _ONES = repeat(1)
-
-Group = frozenset[int]
-
-
-@dataclass(slots=True)
-class _Positions:
-    """One expression: whether it may be empty, and where it begins and ends."""
-
-    empty: bool
-    first: set[int] = field(default_factory=set)
-    last: set[int] = field(default_factory=set)
-
+_DIGITS: Final = "0123456789"
+_NOTHING: Final[Group] = frozenset()
+_UP_TO: Final = tuple(tuple(range(number)) for number in range(_MOST_GROUPS + 1))
 
 class State:
     """What has been read so far, as far as it matters for what comes."""
 
-    __slots__ = ("bound", "groups", "later", "moves", "patterns", "pieces", "steps", "unheld", "widest", "word")
+    __slots__ = ("_owner", "bound", "groups", "later", "moves", "pieces", "steps", "unheld", "word")
 
-    def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, owner: Automaton) -> None:
+    def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, owner: Positions) -> None:
         self.groups = groups
         self.unheld = unheld
         """Positions reached without any character that identifies: they keep nothing waiting."""
@@ -66,19 +51,25 @@ class State:
         self.later = Moves(self)
         """While something may have matched in what waits."""
         self.pieces: dict[str, Move] = {}
-        alive = [position for group in (*groups, unheld) for position in group]
-        self.patterns = frozenset(owner.owner[position] for position in alive)
-        self.bound = max((owner.depths[position] for position in (groups[0] if groups else ())), default=0)
+        self._owner = owner
+        depths = owner.depths
+        self.bound = max([depths[position] for position in groups[0]]) if groups else 0
         """No match that is still open began more than this many characters ago, as rules see them."""
         self.moves.bound = self.later.bound = self.bound
-        self.widest = max(
-            (owner.widths[owner.owner[position]] for position in (groups[0] if groups else ())), default=0
-        )
+
+    @property
+    def patterns(self) -> frozenset[int]:
+        """Those that may still match."""
+        return frozenset([self._owner.owner[position] for group in (*self.groups, self.unheld) for position in group])
+
+    @property
+    def widest(self) -> int:
         """The most characters that a match has which is still open."""
+        owner = self._owner
+        return max([owner.widths[owner.owner[position]] for position in self.groups[0]]) if self.groups else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """One character on: the next state, which groups live on (-1 begins here), which patterns may have matched."""
 
     state: State
@@ -88,13 +79,20 @@ class _Step:
     """Whether the groups are those that were, all of them and no other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """One piece on: as a step; a group that begins in the piece is -1 minus its offset there."""
 
     state: State
     kept: tuple[int, ...]
     touched: frozenset[int]
+
+
+class _Taken(NamedTuple):
+    """The positions that take a character; `loosely`: that take it or, if it is a digit, any other digit."""
+
+    exactly: Group
+    loosely: Group
+    word: int
 
 
 class Moves(dict[str, tuple[int, "Moves", Any]]):
@@ -125,167 +123,37 @@ class Moves(dict[str, tuple[int, "Moves", Any]]):
         return made
 
 
-class _Build:
-    """Makes the positions of one pattern; `value` is the group of its value, `before` always how many characters of the
-    pattern a match may have before the part."""
-
-    def __init__(self, owner: Automaton, number: int, tree: Any, value: int | None) -> None:
-        self._owner = owner
-        self._follow = owner._follow
-        self._number = number
-        self._tree = tree
-        self._value = value
-
-    def sequence(self, items: Any, flags: int, before: int, *, valued: bool) -> _Positions:
-        made = _Positions(True)
-        for item in items:
-            made = self._join(made, self._item(item, flags, before, valued=valued))
-            before += self._width(item)
-        return made
-
-    def _width(self, item: Any) -> int:
-        """The most characters that a part takes."""
-        code, argument = item
-        if code is op.AT:
-            return 0
-        if code is op.SUBPATTERN:
-            return int(argument[3].getwidth()[1])
-        if code is op.BRANCH:
-            return max(int(branch.getwidth()[1]) for branch in argument[1])
-        if code in (op.MAX_REPEAT, op.MIN_REPEAT):
-            return int(argument[1]) * int(argument[2].getwidth()[1])
-        return 1
-
-    def _join(self, left: _Positions, right: _Positions) -> _Positions:
-        for position in left.last:
-            self._follow[position] |= right.first
-        return _Positions(
-            left.empty and right.empty,
-            left.first | right.first if left.empty else left.first,
-            left.last | right.last if right.empty else right.last,
-        )
-
-    def _item(self, item: Any, flags: int, before: int, *, valued: bool) -> _Positions:
-        code, argument = item
-        if code is op.AT:
-            return _Positions(True)
-        if code is op.SUBPATTERN:
-            group, add, drop, inner = argument
-            inside = valued or (group is not None and group == self._value)
-            return self.sequence(inner, (flags | add) & ~drop, before, valued=inside)
-        if code is op.BRANCH:
-            made = _Positions(False)
-            for branch in argument[1]:
-                one = self.sequence(branch, flags, before, valued=valued)
-                made = _Positions(made.empty or one.empty, made.first | one.first, made.last | one.last)
-            return made
-        if code in (op.MAX_REPEAT, op.MIN_REPEAT):
-            least, most, inner = argument
-            return self._repeat(int(least), int(most), inner, flags, before, valued=valued)
-        position = self._owner._position(self._number, item, flags, min(before + 1, _FAR), valued=valued)
-        return _Positions(False, {position}, {position})
-
-    def _repeat(self, least: int, most: int, items: Any, flags: int, before: int, *, valued: bool) -> _Positions:
-        made = _Positions(True)
-        width = int(items.getwidth()[1])
-        for copy in range(min(most, _EXACT)):
-            loops = copy + 1 == _EXACT and most > _EXACT
-            turns = most - 1 if loops else copy
-            one = self.sequence(items, flags, before + turns * width, valued=valued)
-            one.empty = one.empty or copy >= least
-            if loops:
-                for position in one.last:
-                    self._follow[position] |= one.first
-                one.empty = True
-            made = self._join(made, one)
-        return made
-
-
 class Automaton:
-    """Some patterns, (source, before, after) each, known by their numbers; `widths` in characters."""
+    """Some patterns, (source, before, after) each, known by their numbers; `exact` tells digits apart everywhere."""
 
-    def __init__(self, patterns: Sequence[tuple[str, str, str]]) -> None:
-        self.owner: list[int] = []
-        self.widths: list[int] = []
-        self.depths: list[int] = []
-        """By position: the most characters that a match has when it gets there."""
-        self._tests: dict[tuple[str, int], tuple[Any, set[int]]] = {}
-        self._takers: dict[str, frozenset[int]] = {}
-        self._follow: list[set[int]] = []
-        self._valued: set[int] = set()
-        self._accepting: set[int] = set()
-        self._begin: dict[str, set[int]] = {}
+    def __init__(self, patterns: Sequence[tuple[str, str, str]], *, exact: bool = False) -> None:
+        self._positions = Positions(patterns)
+        self.widths: Sequence[int] = self._positions.widths
+        self._loose = "" if exact else _DIGITS
+        self._taken: dict[str, _Taken] = {}
+        self._ahead: dict[Group, Group] = {}
         self._known: dict[tuple[tuple[Group, ...], Group, int], State] = {}
-        self._starts: dict[tuple[str, int, bool], tuple[Group, Group]] = {}
+        self._starts: dict[tuple[Group, int, bool], tuple[Group, Group]] = {}
         self._views: dict[str, str] = {}
         self._moves = 0
         self._remembered = 0
-        for number, (source, before, after) in enumerate(patterns):
-            self._add(number, source, before, after)
-        self.idle = self._state((), frozenset(), 0)
-
-    # building
-
-    def _add(self, number: int, source: str, before: str, after: str) -> None:
-        tree = _parser.parse(source, re.ASCII)
-        self.widths.append(int(tree.getwidth()[1]) + 2)
-        value = tree.state.groupdict.get("value")
-        build = _Build(self, number, tree.state, value)
-        whole = build.sequence(tree, tree.state.flags, 0, valued=value is None)
-        self._accepting |= whole.last
-        self._begin.setdefault(before, set()).update(whole.first)
-        if after in ("number", "decimal"):
-            # The boundary looks at two characters: after the first of them it is still open.
-            signs = ".,-" if after == "number" else "."
-            signed = (op.IN, [(op.LITERAL, ord(sign)) for sign in signs])
-            look = self._position(number, signed, 0, self.widths[number] - 1, valued=True)
-            for position in whole.last:
-                self._follow[position].add(look)
-
-    def _position(self, number: int, item: Any, flags: int, depth: int, *, valued: bool) -> int:
-        """A new position, for a character that `item` takes; equal items share one test."""
-        position = len(self.owner)
-        self.owner.append(number)
-        self.depths.append(depth)
-        self._follow.append(set())
-        if valued:
-            self._valued.add(position)
-        key = (repr(item), flags & re.IGNORECASE)
-        if key not in self._tests:
-            self._tests[key] = (taken_by(item, flags), set())
-        self._tests[key][1].add(position)
-        return position
-
-    # reading
+        self.idle = self._state((), _NOTHING, 0)
 
     def _state(self, groups: tuple[Group, ...], unheld: Group, word: int) -> State:
         key = (groups, unheld, word)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = State(groups, unheld, word, self)
+            known = self._known[key] = State(groups, unheld, word, self._positions)
         return known
 
     def after(self, original: str) -> State:
         """The state in which nothing has begun, and this was the last character."""
         shown = self._seen(original)
-        return self._state((), frozenset(), kind(shown[-1])) if shown else self.idle
+        return self._state((), _NOTHING, kind(shown[-1])) if shown else self.idle
 
-    def _begins(self, character: str, word: int, *, held: bool) -> tuple[Group, Group]:
-        """The positions that `character` reaches as the first of a match: held, and not held."""
-        known = self._starts.get((character, word, held))
-        if known is None:
-            first: set[int] = set()
-            for before, positions in self._begin.items():
-                if not forbids(before, word):
-                    first |= positions
-            known = self._split(first & self._taking(character), held)
-            if len(self._starts) < _MOST_STEPS * 8:
-                self._starts[character, word, held] = known
-        return known
-
-    def _split(self, reached: set[int], held: bool) -> tuple[Group, Group]:
-        now = frozenset(reached & self._valued) if held else frozenset()
-        return now, frozenset(reached) - now
+    def takes(self, character: str) -> bool:
+        """Whether any pattern has a place for `character`, as rules see it."""
+        return bool(self._taking(character).exactly)
 
     def step(self, state: State, original: str) -> _Step:
         """One character on."""
@@ -293,15 +161,16 @@ class Automaton:
         if step is not None:
             return step
         held = identifies(original)
-        kept: tuple[int, ...] = tuple(range(len(state.groups)))
-        touched: frozenset[int] = frozenset()
+        all_of_them = kept = _UP_TO[len(state.groups)]
+        touched = _NOTHING
         reached = state
         for character in self._seen(original):  # none, where rules do not see it; several for ⒈
             one = self._stepped(reached, character, held)
-            kept = tuple(kept[number] if number >= 0 else -1 for number in one.kept)
-            touched |= one.touched
+            kept = tuple([kept[number] if number >= 0 else -1 for number in one.kept])
+            if one.touched:
+                touched |= one.touched
             reached = one.state
-        step = _Step(reached, kept, touched, kept == tuple(range(len(state.groups))))
+        step = _Step(reached, kept, touched, kept == all_of_them)
         if len(state.steps) < _MOST_STEPS:
             state.steps[original] = step
         return step
@@ -317,47 +186,76 @@ class Automaton:
                 self._views[character] = shown
         return shown
 
-    def _stepped(self, state: State, character: str, held: bool) -> _Step:
-        seen: set[int] = set()
+    def _stepped(self, state: State, character: str, held: bool) -> Move:
+        exactly, loosely, word = self._taken.get(character) or self._taking(character)
+        alive: Group = _NOTHING
         groups: list[Group] = []
         kept: list[int] = []
+        taking = exactly
         for number, group in enumerate(state.groups):
-            reached = self._reached(group, character) - seen
+            reached = (self._ahead.get(group) or self._reach(group)) & taking
+            taking = loosely
+            if alive:
+                reached -= alive
             if reached:
-                seen |= reached
-                groups.append(frozenset(reached))
+                alive |= reached
+                groups.append(reached)
                 kept.append(number)
-        begun, unheld = self._begins(character, state.word, held=held)
-        now, still = self._split(self._reached(state.unheld, character), held)
-        fresh = (begun | now) - seen
+        begun, unheld = self._begins(loosely if groups else exactly, state.word, held)
+        if state.unheld:
+            still = self._reach(state.unheld) & exactly
+            if held:
+                begun |= still & self._positions.valued
+                still -= begun
+            unheld |= still
+        fresh = begun - alive
         if fresh:
             if len(groups) < _MOST_GROUPS:
                 groups.append(fresh)
                 kept.append(-1)
             else:
                 groups[-1] |= fresh  # as if it had begun earlier: waits longer, misses nothing
-            seen |= fresh
-        touched = frozenset(self.owner[position] for position in (seen | unheld | still) & self._accepting)
-        rest = (unheld | still) - seen
-        return _Step(self._state(tuple(groups), frozenset(rest), kind(character)), tuple(kept), touched, same=False)
+            alive |= fresh
+        owner = self._positions.owner
+        ended = (alive | unheld) & self._positions.accepting
+        touched = frozenset([owner[position] for position in ended]) if ended else _NOTHING
+        return Move(self._state(tuple(groups), unheld - alive, word), tuple(kept), touched)
 
-    def _reached(self, group: Group, character: str) -> set[int]:
-        if not group:
-            return set()
-        return set().union(*[self._follow[position] for position in group]) & self._taking(character)
-
-    def _taking(self, character: str) -> frozenset[int]:
-        """The positions that take `character`."""
-        known = self._takers.get(character)
+    def _begins(self, taking: Group, word: int, held: bool) -> tuple[Group, Group]:
+        """The positions of `taking` that a match begins with, behind a character of a kind: held, and not held."""
+        known = self._starts.get((taking, word, held))
         if known is None:
-            known = frozenset().union(*[positions for test, positions in self._tests.values() if test(character)])
-            if len(self._takers) < _MOST_STEPS:
-                self._takers[character] = known
+            first: set[int] = set()
+            for before, positions in self._positions.begin.items():
+                if not forbids(before, word):
+                    first |= positions
+            reached = taking & first
+            begun = reached & self._positions.valued if held else _NOTHING
+            known = begun, reached - begun
+            if len(self._starts) < _MOST_STEPS * 8:
+                self._starts[taking, word, held] = known
         return known
 
-    def takes(self, character: str) -> bool:
-        """Whether any pattern has a place for `character`, as rules see it."""
-        return bool(self._taking(character))
+    def _reach(self, group: Group) -> Group:
+        """The positions that follow any of a group."""
+        known = self._ahead.get(group)
+        if known is None:
+            follow = self._positions.follow
+            known = _NOTHING.union(*[follow[position] for position in group])
+            if len(self._ahead) < _MOST_STEPS * 8:
+                self._ahead[group] = known
+        return known
+
+    def _taking(self, character: str) -> _Taken:
+        known = self._taken.get(character)
+        if known is None:
+            exactly = loosely = self._positions.taking(character)
+            if character in self._loose:
+                loosely = _NOTHING.union(*[self._positions.taking(digit) for digit in self._loose])
+            known = _Taken(exactly, loosely, kind(character))
+            if len(self._taken) < _MOST_STEPS:
+                self._taken[character] = known
+        return known
 
     def move(self, state: State, piece: str) -> Move:
         """One piece on."""
@@ -365,8 +263,8 @@ class Automaton:
         if known is not None:
             return known
         first = state
-        kept: tuple[int, ...] = tuple(range(len(state.groups)))
-        touched: frozenset[int] = frozenset()
+        kept = _UP_TO[len(state.groups)]
+        touched = _NOTHING
         offset = 0
         for character, length in pieces(piece) if ESCAPED.search(piece) else zip(piece, _ONES, strict=False):
             step = self.step(state, character)
@@ -392,7 +290,7 @@ class Automaton:
         later = before is before.state.later
         known: tuple[int, Moves, Any]
         if kept and kept[0] == 0:
-            same = kept == tuple(range(len(before.state.groups)))
+            same = kept == _UP_TO[len(before.state.groups)]
             if move.touched:
                 known = (-4, state.later, (() if same else kept, move.touched))
             else:

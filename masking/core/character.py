@@ -6,11 +6,12 @@ Patterns are read by the standard library's own parser, in the syntax that rules
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
-__all__ = ["forbids", "identifies", "kind", "limited", "taken_by", "width"]
+__all__ = ["ascii_taken_by", "forbids", "identifies", "kind", "limited", "named_by", "taken_by", "width"]
 
 # An escape or a character class, which hold no repeat; or a repeat without an end.
 _REPEAT = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|[+*]|\{[0-9]+,\}", re.DOTALL)
@@ -75,6 +76,49 @@ def taken_by(item: Any, flags: int) -> Any:
     )
 
 
+def ascii_taken_by(item: Any, flags: int) -> Collection[str]:
+    """The characters of ASCII for which `taken_by` holds."""
+    taken = _members(item)
+    if not flags & re.IGNORECASE:
+        return taken
+    return [one for one in _ASCII if not taken.isdisjoint((one, one.lower(), one.upper()))]
+
+
+def named_by(item: Any, flags: int) -> Collection[str] | None:
+    """The characters outside ASCII that an element names, if it takes no others; None where it is to be asked."""
+    code, argument = item
+    if code is op.CATEGORY and argument in _CATEGORIES:
+        return None if argument in _NEGATIVE else ()
+    if code is op.LITERAL:
+        if argument < 128:
+            return ()
+        return None if flags & re.IGNORECASE else (chr(argument),)
+    if code is op.RANGE and argument[1] < 128:
+        return ()
+    if code is op.IN and not (argument and argument[0][0] is op.NEGATE):
+        parts = [named_by(one, flags) for one in argument]
+        return None if None in parts else [one for part in parts if part is not None for one in part]
+    return None
+
+
+def _members(item: Any) -> frozenset[str]:
+    code, argument = item
+    if code is op.LITERAL:
+        return _ASCII & {chr(argument)}
+    if code is op.NOT_LITERAL:
+        return _ASCII - {chr(argument)}
+    if code is op.ANY:
+        return _ASCII - {"\n"}
+    if code is op.IN:
+        negated = bool(argument) and argument[0][0] is op.NEGATE
+        taken = frozenset().union(*[_members(one) for one in argument if one[0] is not op.NEGATE])
+        return _ASCII - taken if negated else taken
+    if code is op.RANGE:
+        low, high = argument
+        return frozenset(map(chr, range(low, min(high + 1, 128))))
+    return frozenset(filter(_plain(item), _ASCII))
+
+
 def _plain(item: Any) -> Any:
     code, argument = item
     if code is op.LITERAL:
@@ -95,6 +139,7 @@ def _plain(item: Any) -> Any:
     raise ValueError(f"a pattern element that no rule may use: {code}")
 
 
+_ASCII: Final = frozenset(map(chr, range(128)))
 _DIGITS: Final = frozenset("0123456789")
 _SPACES: Final = frozenset(" \t\n\r\f\v")
 _WORDS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
@@ -106,3 +151,4 @@ _CATEGORIES: Final[dict[Any, Any]] = {
     op.CATEGORY_WORD: _WORDS.__contains__,
     op.CATEGORY_NOT_WORD: lambda character: character not in _WORDS,
 }
+_NEGATIVE: Final = frozenset({op.CATEGORY_NOT_DIGIT, op.CATEGORY_NOT_SPACE, op.CATEGORY_NOT_WORD})

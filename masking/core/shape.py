@@ -88,7 +88,7 @@ class Shapes:
     def __init__(self, parts: Sequence[tuple[Pattern, Accept | None, Make]]) -> None:
         self._parts = parts
         patterns = [pattern for pattern, _, _ in parts]
-        self._automaton = Automaton([(one.source, one.before, one.after) for one in patterns])
+        self._automaton = Automaton([(one.source, one.before, one.after) for one in patterns], exact=True)
         self._free = _Free(self._automaton)
         self._lettered = any("any_letter" in (one.before, one.after) for one in patterns)
         self._none = _Node(None, self)
