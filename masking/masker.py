@@ -14,7 +14,7 @@ from masking.core.entity import Entity, ManyModel
 from masking.core.errors import ConfigurationError, ModelError, RuleError
 from masking.core.finding import Finding
 from masking.core.placeholder import Grammar
-from masking.core.redact import Plan
+from masking.core.plan import Plan
 from masking.core.rule import Category, ModelSource, PatternSource, PresidioSource, Rule, SpacySource
 from masking.core.scan import Detect, Scanner
 from masking.core.sentences import Find

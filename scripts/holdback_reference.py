@@ -9,7 +9,8 @@ from dataclasses import replace
 from reference_page import ReferencePage
 
 from masking.core.character import width
-from masking.core.redact import Plan, Redactor
+from masking.core.plan import Plan
+from masking.core.redact import Redactor
 from masking.core.rule import Category, Rule
 from masking.files import category_names, read_category
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from masking import Masker, Session
 from masking.core.character import width
-from masking.core.redact import Plan, Redactor
+from masking.core.plan import Plan
+from masking.core.redact import Redactor
 from masking.core.rule import Category, Example, PatternSource, Rule
 from masking.files import category_names, read_category
 

@@ -8,16 +8,16 @@ import random
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from masking import Masker, Session
+from masking.core.automaton import plainly
 from masking.core.character import identifies
 from masking.core.finding import Finding, resolve
-from masking.core.redact import _Alike, mark
+from masking.core.plan import Together, mark
 from masking.core.rule import PatternSource
 from masking.core.streamview import StreamView, seen
 from masking.files import category_names
@@ -261,17 +261,18 @@ def test_a_known_shape_tells_what_the_patterns_find(
     touched = plan.automaton.move(plan.automaton.idle, before + text).touched
     if some and len(touched) > 1:
         touched = frozenset(sorted(touched)[some % len(touched) :])
-    ends = {number: max(len(before) - until, 0) for number in touched if until < 4}
+    ends = {plainly(number): max(len(before) - until, 0) for number in touched if until < 4}
     texts = [(before, text)]
     for swap in swaps:
         texts.append((texts[-1][0].replace(*swap), texts[-1][1].replace(*swap)))
-    with patch.object(plan, "_alike", {touched: _Alike(tuple(sorted(touched)), (), 0)}):
-        alone = [sorted(plan.candidates(*one, touched, ends)) for one in texts]
+    every = tuple(sorted({plainly(number) for number in touched}))
+    alone = [sorted(plan.candidates(*one, Together((), every, (), 0, 0), ends)) for one in texts]
+    together = plan.together(touched) if touched else Together((), (), (), 0, 0)
     for _ in range(26):
-        plan.candidates(*texts[-1], touched, ends)
+        plan.candidates(*texts[-1], together, ends)
 
-    assert [sorted(plan.candidates(*one, touched, ends)) for one in texts] == alone
-    assert [sorted(plan.candidates(*one, touched, ends)) for one in texts] == alone
+    assert [sorted(plan.candidates(*one, together, ends)) for one in texts] == alone
+    assert [sorted(plan.candidates(*one, together, ends)) for one in texts] == alone
 
 
 @pytest.mark.parametrize("category", ["UserInfo", "Credentials"])

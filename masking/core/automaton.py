@@ -21,7 +21,10 @@ from masking.core.escapes import ESCAPED, pieces
 from masking.core.positions import Group, Positions
 from masking.core.streamview import seen
 
-__all__ = ["Automaton", "Move", "Moves", "State"]
+__all__ = ["Automaton", "Move", "Moves", "State", "Touched", "plainly"]
+
+Touched = frozenset[int]
+"""Patterns that may have matched, by number; -1 minus the number where digits were taken loosely."""
 
 _MOST_GROUPS: Final = 6
 _MOST_MOVES: Final = 1 << 17
@@ -34,13 +37,21 @@ _DIGITS: Final = "0123456789"
 _NOTHING: Final[Group] = frozenset()
 _UP_TO: Final = tuple(tuple(range(number)) for number in range(_MOST_GROUPS + 1))
 
+
+def plainly(number: int) -> int:
+    """The number of a pattern that `Touched` names."""
+    return number if number >= 0 else -1 - number
+
+
 class State:
     """What has been read so far, as far as it matters for what comes."""
 
-    __slots__ = ("_owner", "bound", "groups", "later", "moves", "pieces", "steps", "unheld", "word")
+    __slots__ = ("_owner", "bound", "exact", "groups", "later", "moves", "pieces", "steps", "unheld", "word")
 
-    def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, owner: Positions) -> None:
+    def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, exact: bool, owner: Positions) -> None:
         self.groups = groups
+        self.exact = exact
+        """Whether the first group has never taken a digit for another."""
         self.unheld = unheld
         """Positions reached without any character that identifies: they keep nothing waiting."""
         self.word = word
@@ -74,7 +85,7 @@ class _Step(NamedTuple):
 
     state: State
     kept: tuple[int, ...]
-    touched: frozenset[int]
+    touched: Touched
     same: bool
     """Whether the groups are those that were, all of them and no other."""
 
@@ -84,11 +95,11 @@ class Move(NamedTuple):
 
     state: State
     kept: tuple[int, ...]
-    touched: frozenset[int]
+    touched: Touched
 
 
 class _Taken(NamedTuple):
-    """The positions that take a character; `loosely`: that take it or, if it is a digit, any other digit."""
+    """The positions that take a character; `loosely`: that take it or, if it is a digit, any digit."""
 
     exactly: Group
     loosely: Group
@@ -132,18 +143,18 @@ class Automaton:
         self._loose = "" if exact else _DIGITS
         self._taken: dict[str, _Taken] = {}
         self._ahead: dict[Group, Group] = {}
-        self._known: dict[tuple[tuple[Group, ...], Group, int], State] = {}
+        self._known: dict[tuple[tuple[Group, ...], Group, int, bool], State] = {}
         self._starts: dict[tuple[Group, int, bool], tuple[Group, Group]] = {}
         self._views: dict[str, str] = {}
         self._moves = 0
         self._remembered = 0
         self.idle = self._state((), _NOTHING, 0)
 
-    def _state(self, groups: tuple[Group, ...], unheld: Group, word: int) -> State:
-        key = (groups, unheld, word)
+    def _state(self, groups: tuple[Group, ...], unheld: Group, word: int, exact: bool = True) -> State:
+        key = (groups, unheld, word, exact)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = State(groups, unheld, word, self._positions)
+            known = self._known[key] = State(groups, unheld, word, exact, self._positions)
         return known
 
     def after(self, original: str) -> State:
@@ -201,25 +212,41 @@ class Automaton:
                 alive |= reached
                 groups.append(reached)
                 kept.append(number)
-        begun, unheld = self._begins(loosely if groups else exactly, state.word, held)
+        begun, unheld = self._begins(exactly, state.word, held)
+        if groups and loosely is not exactly:
+            begun, _ = self._begins(loosely, state.word, held)
         if state.unheld:
             still = self._reach(state.unheld) & exactly
             if held:
                 begun |= still & self._positions.valued
                 still -= begun
             unheld |= still
+        exact = not self._loose or (state.exact and kept[0] == 0 if kept else True)
+        surely = unheld
+        if exact and groups:
+            surely |= groups[0]
         fresh = begun - alive
         if fresh:
+            if not groups:
+                surely |= fresh
             if len(groups) < _MOST_GROUPS:
                 groups.append(fresh)
                 kept.append(-1)
             else:
                 groups[-1] |= fresh  # as if it had begun earlier: waits longer, misses nothing
             alive |= fresh
-        owner = self._positions.owner
-        ended = (alive | unheld) & self._positions.accepting
+        touched = self._ended(surely, alive)
+        return Move(self._state(tuple(groups), unheld - alive, word, exact), tuple(kept), touched)
+
+    def _ended(self, surely: Group, alive: Group) -> Touched:
+        """The patterns that may have matched where these positions are reached, of which some are reached surely."""
+        accepting, owner = self._positions.accepting, self._positions.owner
+        ended = surely & accepting
         touched = frozenset([owner[position] for position in ended]) if ended else _NOTHING
-        return Move(self._state(tuple(groups), unheld - alive, word), tuple(kept), touched)
+        loose = (alive & accepting) - ended
+        if loose:
+            touched |= {-1 - owner[position] for position in loose}
+        return touched
 
     def _begins(self, taking: Group, word: int, held: bool) -> tuple[Group, Group]:
         """The positions of `taking` that a match begins with, behind a character of a kind: held, and not held."""

@@ -24,7 +24,7 @@ try:
 except ImportError:  # no wheel for this platform, or the extra `fast` was not asked for
     re2 = None
 
-__all__ = ["BOUNDARIES", "Gate", "Pattern", "PatternSyntaxError"]
+__all__ = ["BOUNDARIES", "Gate", "Pattern", "PatternSyntaxError", "joined"]
 
 Accept = Callable[[str], bool]
 Place = tuple[int, int, int, int]
@@ -192,9 +192,9 @@ class Gate:
         self._all = range(len(patterns))
         triggers = [pattern.trigger for pattern in patterns]
         plain = sorted((one.digits, index) for index, one in enumerate(triggers) if not one.words)
-        self._joined = _joined([patterns[index] for _, index in plain])
+        self._joined = joined([patterns[index] for _, index in plain])
         few = [plain[start : start + _FEW] for start in range(0, len(plain), _FEW)]
-        self._few = [(_joined([patterns[index] for _, index in some]), some) for some in few]
+        self._few = [(joined([patterns[index] for _, index in some]), some) for some in few]
         self._digits = sorted({digits for digits, _ in plain} - {0})
         self._levels = None if self._joined is None else _levels(self._digits)
         owners: dict[bytes, list[int]] = {}
@@ -257,7 +257,8 @@ class _Joined:
         return found
 
 
-def _joined(patterns: Sequence[Pattern]) -> _Joined | None:
+def joined(patterns: Sequence[Pattern]) -> _Joined | None:
+    """Some patterns as one that says whether any matches; None without RE2, or where it is too large."""
     if re2 is None or not patterns:
         return None
     parts = (

@@ -7,275 +7,31 @@ into what is still open wait with it. So every finding is decided by the same te
     text so far     said, settled | waiting, settled now | waiting, open
                                   ^ nothing reaches over either mark ^
 
-Of a finding, what is redacted begins at its first character that identifies (neither Han nor a blank), so that Chinese
-prose never waits: of 京A12345 the province stays, of an address in Chinese what stands before its first number.
+Which patterns look, and what they find, is the plan's to say (`masking.core.plan`).
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from masking.core.automaton import Automaton, Moves, State
-from masking.core.character import identifies, limited
-from masking.core.context import Context
+from masking.core.automaton import Moves, State, Touched, plainly
 from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
-from masking.core.finding import Finding, resolve
-from masking.core.pattern import Accept, Gate, Pattern, PatternSyntaxError, Place
-from masking.core.rule import Category, PatternSource, Rule, TermSource
-from masking.core.shape import Shapes
-from masking.core.streamview import StreamView, seen
-from masking.core.terms import Terms, as_pattern, normal
+from masking.core.finding import resolve
+from masking.core.plan import HIDDEN, LONG, Candidate, Ended, Plan, mark
+from masking.core.streamview import StreamView
 
-__all__ = ["Edit", "Plan", "Redactor", "mark"]
+__all__ = ["Edit", "Redactor"]
 
 Edit = tuple[int, str | None]
 """How many characters of the text are dealt with, and what stands in their place (None: themselves)."""
 
-_LONGEST_CONTEXT: Final = 512
-_LONG: Final = 512  # characters from which a whole text goes through the gate
-_UNLIMITED: Final = 1 << 16  # characters; what is longer has no end of its own
-_made: Final[Any] = tuple.__new__  # a named tuple's own constructor takes three times as long
 _AFTER: Final = attrgetter("after", "pattern")
 _NO_ENDS: Final[Mapping[int, int]] = {}
-_NOTHING: Final[frozenset[int]] = frozenset()
-_HIDDEN: Final = 64  # characters for each that a rule sees: who hides a value among more of them hides it from rules
+_NOTHING: Final[Touched] = frozenset()
 _PATIENT: Final = 48  # characters
-_OFTEN: Final = 24  # texts
-_FEW: Final = 12  # patterns
-_MOST_ALIKE: Final = 128  # sets of patterns
-_SLACK: Final = 2  # characters that a boundary may look at
-
-
-def mark(entity: str) -> str:
-    """What stands in the place of a new value: its entity, without a number, so that nothing ever restores it."""
-    return f"<{entity}>"
-
-
-class _Candidate(NamedTuple):
-    """A match in a text that is not settled, in characters of that text; `after` is the end of the whole match.
-
-    In the order in which `resolve` ranks findings, so that the least of some is the best.
-    """
-
-    unproved: bool
-    negative_score: float
-    negative_length: int
-    order: int
-    start: int
-    end: int
-    after: int
-    pattern: int
-    begun: int
-    """Where the value begins, with characters that do not identify; negative in the context."""
-
-
-class _End(str):
-    """Stands in the trail where a match of a pattern ended, and is empty as text."""
-
-    __slots__ = ("pattern",)
-
-    pattern: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """One pattern that looks at answers; `needs` is how many characters before what waits it has to see."""
-
-    pattern: Pattern
-    rule: Rule
-    order: int
-    accept: Accept | None
-    proves: bool
-    context: Context | None
-    needs: int
-    mark: str
-    ended: _End
-
-    @property
-    def plain(self) -> bool:
-        """Whether nothing counts but the pattern and its check."""
-        return self.context is None and not self.rule.allow
-
-
-@dataclass(slots=True)
-class _Alike:
-    """Patterns that may have matched together: those that shapes do not tell, and after how many more texts the shapes
-    are worth their making (0: they are made, or never will be)."""
-
-    numbers: tuple[int, ...]
-    others: tuple[int, ...]
-    wait: int
-    shapes: Shapes | None = None
-
-
-class Plan:
-    """Which rules of a category look at answers, made ready once and shared by all streams."""
-
-    def __init__(self, category: Category) -> None:
-        self.looks = [look for order, rule in enumerate(category.rules) for look in _looks(rule, order)]
-        for number, look in enumerate(self.looks):
-            look.ended.pattern = number
-        self.lookback = max((look.needs for look in self.looks), default=0)
-        self._gate = Gate([look.pattern for look in self.looks])
-        self._alike: dict[frozenset[int], _Alike] = {}
-
-    @cached_property
-    def automaton(self) -> Automaton:
-        """Made when the first answer streams."""
-        return Automaton([(one.pattern.source, one.pattern.before, one.pattern.after) for one in self.looks])
-
-    def candidates(self, before: str, text: str, touched: frozenset[int], ends: Mapping[int, int]) -> list[_Candidate]:
-        """What the patterns `touched` find in `text`, with `before` as context; `ends` says up to where in
-        `before + text` a pattern has matched already."""
-        alike = self._alike.get(touched) or self._likened(touched)
-        numbers, shapes = alike.numbers, alike.shapes
-        found: list[_Candidate] = []
-        if shapes is not None:
-            if not ("%" in before or "&" in before or "\\" in before):
-                matched = max([ends.get(number, 0) for number in numbers]) if ends else 0
-                made = shapes.find(before, text, matched)
-                if made is not None:
-                    if not alike.others:
-                        return made
-                    found, numbers = made, alike.others
-        elif alike.wait:
-            alike.wait -= 1
-            if not alike.wait:
-                alike.shapes = self._shapes(touched)
-        size = len(before)
-        whole = before + text
-        view = StreamView(whole)
-        for number in numbers:
-            at = ends.get(number, 0) if ends else 0
-            look = self.looks[number]
-            for place in look.pattern.matches(view, look.accept, view.seen_from(at) if at else 0):
-                one = self._candidate(number, view, whole, size, place)
-                if one is not None:
-                    found.append(one)
-        return found
-
-    def _likened(self, touched: frozenset[int]) -> _Alike:
-        if len(self._alike) >= _MOST_ALIKE:
-            self._alike = {}
-        others = tuple(sorted(number for number in touched if not self.looks[number].plain))
-        wait = _OFTEN if len(others) < len(touched) <= _FEW else 0
-        known = self._alike[touched] = _Alike(tuple(sorted(touched)), others, wait)
-        return known
-
-    def _candidate(self, number: int, view: StreamView, whole: str, size: int, place: Place) -> _Candidate | None:
-        """What a match becomes whose pattern is `number`, unless it is none in the text behind `size` characters."""
-        look = self.looks[number]
-        rule, context, aligned = look.rule, look.context, view.aligned
-        _, end, start, stop = place
-        if rule.allow and normal(view.text[start:stop]) in rule.allow:
-            return None
-        score = rule.score
-        if context is not None:
-            near = context.near(view, start, stop) is not None
-            if context.required and not near:
-                return None
-            if near and context.score is not None:
-                score = context.score
-        begun, last = (start, stop) if aligned else view.original(start, stop)
-        if not aligned and last - begun > _HIDDEN * (look.pattern.trigger.most + _SLACK):
-            return None
-        first = begun
-        # What shows nothing was said as well, if it stands behind Han characters.
-        while first < last and not (
-            "!" <= whole[first] <= "~" or (identifies(whole[first]) and seen(whole[first]))
-        ):  # fmt: skip
-            first += 1
-        if not size <= first < last:
-            return None
-        after = end if aligned else view.original(end - 1, end)[1]
-        one = (
-            not look.proves, -score, first - last, look.order,
-            first - size, last - size, after - size, number, begun - size,
-        )  # fmt: skip
-        return _made(_Candidate, one)  # type: ignore[no-any-return]
-
-    def _shapes(self, touched: frozenset[int]) -> Shapes:
-        """The shapes of the plain ones of some patterns."""
-
-        def make(number: int, text: str, size: int, places: Sequence[Place]) -> list[Any] | None:
-            if not all("!" <= text[place[2]] <= "~" for place in places):
-                return None  # where the finding begins depends on the character
-            view = StreamView(text)
-            made = [self._candidate(number, view, text, size, place) for place in places]
-            return [one for one in made if one is not None]
-
-        plain = [(number, self.looks[number]) for number in sorted(touched) if self.looks[number].plain]
-        return Shapes([(look.pattern, look.accept, partial(make, number)) for number, look in plain])
-
-    def finding(self, one: _Candidate) -> Finding:
-        """What a candidate becomes."""
-        rule = self.looks[one.pattern].rule
-        return Finding(one.start, one.end, rule.entity, -one.negative_score, rule.id, not one.unproved)
-
-    def findings(self, text: str) -> list[Finding]:
-        """What an answer that is `text` would be redacted by, the whole of it known."""
-        touched = self.touched(text)
-        if not touched:
-            return []
-        candidates = self.candidates("", text, touched, {})
-        return resolve(((self.finding(one), one.order) for one in candidates), text)
-
-    def touched(self, text: str) -> frozenset[int]:
-        """The patterns that may match in `text`."""
-        if len(text) <= _LONG and "automaton" in self.__dict__:
-            return self.automaton.move(self.automaton.idle, text).touched
-        return frozenset(self._gate.open_for(StreamView(text)))
-
-
-def _looks(rule: Rule, order: int) -> Iterator[_Look]:
-    """The patterns of a rule that looks at answers."""
-    context = rule.context
-    source = _of_terms(rule.source.terms) if isinstance(rule.source, TermSource) else rule.source
-    if rule.answer != "redact" or not isinstance(source, PatternSource):
-        return
-    if context is not None and context.side == "after":
-        if context.required:
-            return  # what follows is not written yet
-        context = None
-    elif context is not None:
-        context = Context(context.words, context.within, "before", required=context.required, score=context.score)
-    accept = source.accept
-    near = 0 if context is None else context.within + max(map(len, context.words))
-    # What is a check's to decide may be long; what only looks like a name is made of words.
-    limits = (900, 30, 9, 1) if source.checks else (30, 9, 1)
-    for pattern in (_bounded(one, limits) for one in source.patterns):
-        # What a pattern matches before its value, or of Han characters, may have been said already.
-        said = "(?P<value>" in pattern.source or not pattern.source.isascii()
-        needs = max(near, min(pattern.trigger.most, _LONGEST_CONTEXT) if said else 0) + _SLACK
-        yield _Look(pattern, rule, order, accept, source.proves, context, needs, mark(rule.entity), _End())
-
-
-def _of_terms(terms: Terms) -> PatternSource | None:
-    """The terms as a pattern, without those of Han characters only, which an answer does not wait for."""
-    written = as_pattern(word for word in terms.words if any(map(identifies, word)))
-    if not written:
-        return None
-    return PatternSource((Pattern(written, terms.before, terms.after, ignore_case=terms.ignore_case),))
-
-
-def _bounded(pattern: Pattern, limits: Sequence[int]) -> Pattern:
-    """The pattern with an end to every repeat: an answer cannot wait for ever. Longer values are not found in answers.
-
-    RE2 takes repeats up to a thousand, nested ones multiplied, so the highest limit that it takes is used.
-    """
-    if pattern.trigger.most < _UNLIMITED:
-        return pattern
-    for most in limits:
-        try:
-            return Pattern(limited(pattern.source, most), pattern.before, pattern.after)
-        except PatternSyntaxError:
-            continue
-    return pattern
 
 
 class Redactor:
@@ -300,13 +56,13 @@ class Redactor:
         self.read = 0
         self.state: State = plan.automaton.idle
         self.starts: tuple[int, ...] = ()
-        self.touched: frozenset[int] = frozenset()
+        self.touched: Touched = frozenset()
         self.until = self.blocked = self.wide = 0
         self.trail: deque[str] = deque(maxlen=plan.lookback + LONGEST + 16)
 
     def take(self, text: str, *, last: bool = False) -> list[Edit]:
         """What may be said now that `text` has come; with `last`, all of it, and what follows begins afresh."""
-        if last and len(text) > _LONG:
+        if last and len(text) > LONG:
             return self._whole(self.held + text)
         automaton = self._plan.automaton
         waiting = self.read
@@ -429,20 +185,17 @@ class Redactor:
         view = StreamView(pending)
         seen = len(view.text)
         least = view.original(seen - bound, seen - bound + 1)[0] if seen > bound else 0
-        least = max(least, size - _HIDDEN * self.state.widest, hold)
+        least = max(least, size - HIDDEN * self.state.widest, hold)
         self.wide = 0 if least > hold else 2 * (size - hold)
         return least
 
-    def _settle(self, pending: str, hold: int, touched: frozenset[int]) -> tuple[list[Edit], int, frozenset[int]]:
+    def _settle(self, pending: str, hold: int, touched: Touched) -> tuple[list[Edit], int, Touched]:
         """Decide what ends before everything that is still open; returns what is said, up to where, and the rest."""
         plan = self._plan
         looks = plan.looks
-        needs = 0
-        for number in touched:
-            if looks[number].needs > needs:
-                needs = looks[number].needs
-        before, ends = self._context(needs + LONGEST)
-        decided = candidates = plan.candidates(before, pending, touched, ends)
+        together = plan.together(touched)
+        before, ends = self._context(together.needs + LONGEST)
+        decided = candidates = plan.candidates(before, pending, together, ends)
         self.blocked = 0
         reach = hold
         waiting = _NOTHING
@@ -470,11 +223,12 @@ class Redactor:
             return edits, reach, _NOTHING
         if self.until > reach:
             # What matched may be another place than was found now, once more of the text is known.
-            waiting |= touched & self.state.patterns
+            alive = self.state.patterns
+            waiting |= frozenset([number for number in touched if plainly(number) in alive])
         self.until -= reach
         return edits, reach, waiting
 
-    def _parted(self, candidates: list[_Candidate], hold: int) -> tuple[int, list[_Candidate], frozenset[int]]:
+    def _parted(self, candidates: list[Candidate], hold: int) -> tuple[int, list[Candidate], Touched]:
         """Up to where text may be said, the candidates that lie before, and the patterns of those that do not."""
         reach = _reach(candidates, hold)
         if reach < hold:
@@ -482,7 +236,7 @@ class Redactor:
         waiting = frozenset([one.pattern for one in candidates if one.after > reach])
         return reach, [one for one in candidates if one.after <= reach], waiting
 
-    def _edits(self, before: str, pending: str, reach: int, decided: list[_Candidate]) -> list[Edit]:
+    def _edits(self, before: str, pending: str, reach: int, decided: list[Candidate]) -> list[Edit]:
         """What becomes of the text up to `reach`, in which these candidates lie."""
         own = self.own
         best = decided[0] if len(decided) == 1 else min(decided)
@@ -510,7 +264,7 @@ class Redactor:
         return edits
 
     def _resolved(
-        self, pending: str, reach: int, decided: list[_Candidate], kept: Collection[tuple[int, int]]
+        self, pending: str, reach: int, decided: list[Candidate], kept: Collection[tuple[int, int]]
     ) -> list[Edit]:
         """As `_edits`, where findings overlap across edges or stand apart; those at `kept` places stay."""
         plan, own = self._plan, self.own
@@ -544,7 +298,7 @@ class Redactor:
                 behind += len(piece)
                 if behind >= size:
                     break
-            elif isinstance(piece, _End):
+            elif isinstance(piece, Ended):
                 marks.append((piece.pattern, behind))
         pieces.reverse()
         said = "".join(pieces)[-size:]
@@ -571,7 +325,7 @@ def _between(before: str, text: str, start: int, end: int) -> str:
     return text[start:end] if start >= 0 else before[len(before) + start :] + text[:end]
 
 
-def _reach(candidates: Sequence[_Candidate], hold: int) -> int:
+def _reach(candidates: Sequence[Candidate], hold: int) -> int:
     """The last place up to `hold` that no match reaches over."""
     moved = True
     while moved:

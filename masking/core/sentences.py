@@ -20,7 +20,8 @@ from typing import Final
 from masking.core.finding import Finding
 from masking.core.form import forms
 from masking.core.placeholder import Grammar
-from masking.core.redact import Edit, Plan, mark
+from masking.core.plan import Plan, mark
+from masking.core.redact import Edit
 from masking.core.stream import Stream
 
 __all__ = ["LONGEST_SENTENCE", "Find", "SentenceStream", "sentence_end"]

@@ -21,7 +21,7 @@ from masking.core.jsonstream import JsonStream
 from masking.core.links import Links
 from masking.core.literals import Literals, LiteralStream
 from masking.core.placeholder import Grammar, canonical
-from masking.core.redact import Plan, mark
+from masking.core.plan import Plan, mark
 from masking.core.repeat import Values
 from masking.core.rule import OperatorSpec
 from masking.core.scan import Scanner

@@ -26,7 +26,8 @@ from masking.core.automaton import Moves
 from masking.core.form import begin, form
 from masking.core.links import LOUD, Links
 from masking.core.placeholder import Grammar, escape_of
-from masking.core.redact import Edit, Plan, Redactor
+from masking.core.plan import Plan
+from masking.core.redact import Edit, Redactor
 
 __all__ = ["RedactingStream", "Stream", "StreamedText", "astreamed", "json_escaped", "streamed"]
 
@@ -139,7 +140,7 @@ class Stream:
         done = len(before)
         at = begin(grammar.starts, buffer, done)
         if at == size and not self._form:
-            self._remember(text)
+            self._is_quiet(text)  # noted for the next time
         edits: list[Edit] = []
         links = self._links
         followed = done  # up to where `links` has read
@@ -195,11 +196,14 @@ class Stream:
             return self._counts.get(name[:-1], 0) >= int(number)
         return any(f"{entity}_".startswith(name) for entity in self._counts)
 
-    def _remember(self, text: str) -> None:
-        """Nothing begins in `text`, wherever it stands: what may precede a form only ever forbids one."""
+    def _is_quiet(self, text: str) -> bool:
+        """Whether no form begins in `text`, wherever it stands (what may precede a form only ever forbids one)."""
+        if self._grammar.starts.search(text):
+            return False
         known = self._grammar.loud if LOUD.search(text) else self._quiet
-        if 0 < len(text) <= _QUIET_LENGTH and len(known) < _QUIET_ENTRIES and not self._grammar.starts.search(text):
+        if 0 < len(text) <= _QUIET_LENGTH and len(known) < _QUIET_ENTRIES:
             known[text] = text
+        return True
 
 
 _THINK: Moves = Moves.none()
@@ -310,7 +314,7 @@ class RedactingStream(Stream):
     def _thought(self, text: str) -> str:
         """What can be said now, where no known move says it."""
         loud = text not in self._quiet
-        if self._form or (loud and text not in self._grammar.loud):
+        if self._form or (loud and text not in self._grammar.loud and not self._is_quiet(text)):
             return self._said(text, last=False)
         redactor = self._redactor
         moves = self._moves

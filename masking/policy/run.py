@@ -23,7 +23,7 @@ from typing import Literal
 from masking.core.character import identifies
 from masking.core.errors import SuiteError, UnmaskableError
 from masking.core.finding import Finding
-from masking.core.redact import Plan
+from masking.core.plan import Plan
 from masking.core.session import LITERAL, Masked, Session
 from masking.core.terms import normal
 from masking.masker import Masker

@@ -1,0 +1,280 @@
+"""Which rules of a category look at answers, and what they find in text that is still being written.
+
+The automaton says which patterns may have matched. Those are run on the text, or, where numbers of one form have come
+before, its shape tells (`masking.core.shape`). Of a finding, what is redacted begins at its first character that
+identifies (neither Han nor a blank), so that Chinese prose never waits: of 京A12345 the province stays, of an address
+in Chinese what stands before its first number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Final, NamedTuple
+
+from masking.core.automaton import Automaton, Touched, plainly
+from masking.core.character import identifies, limited
+from masking.core.context import Context
+from masking.core.finding import Finding, resolve
+from masking.core.pattern import Accept, Gate, Pattern, PatternSyntaxError, Place, joined
+from masking.core.rule import Category, PatternSource, Rule, TermSource
+from masking.core.shape import Shapes
+from masking.core.streamview import StreamView, seen
+from masking.core.terms import Terms, as_pattern, normal
+
+__all__ = ["Candidate", "Ended", "Plan", "mark"]
+
+LONG: Final = 512  # characters from which a whole text goes through the gate
+HIDDEN: Final = 64  # characters for each that a rule sees: who hides a value among more of them hides it from rules
+_LONGEST_CONTEXT: Final = 512
+_UNLIMITED: Final = 1 << 16  # characters; what is longer has no end of its own
+_made: Final[Any] = tuple.__new__  # a named tuple's own constructor takes three times as long
+_OFTEN: Final = 24  # texts
+_FEW: Final = 12  # patterns
+_MOST_TOGETHER: Final = 512  # sets of patterns
+_SLACK: Final = 2  # characters that a boundary may look at
+
+
+def mark(entity: str) -> str:
+    """What stands in the place of a new value: its entity, without a number, so that nothing ever restores it."""
+    return f"<{entity}>"
+
+
+class Candidate(NamedTuple):
+    """A match in a text that is not settled, in characters of that text; `after` is the end of the whole match.
+
+    In the order in which `resolve` ranks findings, so that the least of some is the best.
+    """
+
+    unproved: bool
+    negative_score: float
+    negative_length: int
+    order: int
+    start: int
+    end: int
+    after: int
+    pattern: int
+    begun: int
+    """Where the value begins, with characters that do not identify; negative in the context."""
+
+
+class Ended(str):
+    """Stands in the trail where a match of a pattern ended, and is empty as text."""
+
+    __slots__ = ("pattern",)
+
+    pattern: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One pattern that looks at answers; `needs` is how many characters before what waits it has to see."""
+
+    pattern: Pattern
+    rule: Rule
+    order: int
+    accept: Accept | None
+    proves: bool
+    context: Context | None
+    needs: int
+    mark: str
+    ended: Ended
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing counts but the pattern and its check."""
+        return self.context is None and not self.rule.allow
+
+
+@dataclass(slots=True)
+class Together:
+    """Patterns that may have matched in one text: `plain` where shapes can tell, `others`, and `loose` where the
+    automaton took digits loosely. `wait` is after how many more texts shapes and a gate are worth their making (0: they
+    are made, or never will be), `needs` how many characters before what waits the patterns have to see."""
+
+    plain: tuple[int, ...]
+    others: tuple[int, ...]
+    loose: tuple[int, ...]
+    needs: int
+    wait: int
+    shapes: Shapes | None = None
+    gate: Any = None
+    """Whether any of the loose ones matches in some bytes."""
+
+
+class Plan:
+    """Which rules of a category look at answers, made ready once and shared by all streams."""
+
+    def __init__(self, category: Category) -> None:
+        self.looks = [look for order, rule in enumerate(category.rules) for look in _looks(rule, order)]
+        for number, look in enumerate(self.looks):
+            look.ended.pattern = number
+        self.lookback = max((look.needs for look in self.looks), default=0)
+        self._gate = Gate([look.pattern for look in self.looks])
+        self._together: dict[Touched, Together] = {}
+
+    @cached_property
+    def automaton(self) -> Automaton:
+        """Made when the first answer streams."""
+        return Automaton([(one.pattern.source, one.pattern.before, one.pattern.after) for one in self.looks])
+
+    def together(self, touched: Touched) -> Together:
+        """The patterns that `touched` says, as they are run."""
+        known = self._together.get(touched)
+        if known is None:
+            if len(self._together) >= _MOST_TOGETHER:
+                self._together = {}
+            exact = sorted(number for number in touched if number >= 0)
+            loose = tuple(
+                sorted(plainly(number) for number in touched if number < 0 and plainly(number) not in touched)
+            )
+            plain = tuple(number for number in exact if self.looks[number].plain and len(exact) <= _FEW)
+            others = tuple(number for number in exact if number not in plain)
+            needs = max(self.looks[number].needs for number in (*exact, *loose))
+            wait = _OFTEN if plain or len(loose) > 1 else 0
+            known = self._together[touched] = Together(plain, others, loose, needs, wait)
+        return known
+
+    def candidates(self, before: str, text: str, together: Together, ends: Mapping[int, int]) -> list[Candidate]:
+        """What these patterns find in `text`, with `before` as context; `ends` says up to where in `before + text` a
+        pattern has matched already."""
+        plain, shapes = together.plain, together.shapes
+        found: list[Candidate] = []
+        if shapes is not None:
+            if not ("%" in before or "&" in before or "\\" in before):
+                matched = max([ends.get(number, 0) for number in plain]) if ends else 0
+                made = shapes.find(before, text, matched)
+                if made is not None:
+                    if not together.others and not together.loose:
+                        return made
+                    found, plain = made, ()
+        elif together.wait:
+            together.wait -= 1
+            if not together.wait:
+                together.shapes = self._shapes(plain) if plain else None
+                together.gate = joined([self.looks[number].pattern for number in together.loose])
+        size = len(before)
+        whole = before + text
+        view = StreamView(whole)
+        loose = together.loose
+        if together.gate is not None and not together.gate.search(view.utf8):
+            loose = ()
+        for number in (*plain, *together.others, *loose):
+            at = ends.get(number, 0) if ends else 0
+            look = self.looks[number]
+            for place in look.pattern.matches(view, look.accept, view.seen_from(at) if at else 0):
+                one = self._candidate(number, view, whole, size, place)
+                if one is not None:
+                    found.append(one)
+        return found
+
+    def _candidate(self, number: int, view: StreamView, whole: str, size: int, place: Place) -> Candidate | None:
+        """What a match becomes whose pattern is `number`, unless it is none in the text behind `size` characters."""
+        look = self.looks[number]
+        rule, context, aligned = look.rule, look.context, view.aligned
+        _, end, start, stop = place
+        if rule.allow and normal(view.text[start:stop]) in rule.allow:
+            return None
+        score = rule.score
+        if context is not None:
+            near = context.near(view, start, stop) is not None
+            if context.required and not near:
+                return None
+            if near and context.score is not None:
+                score = context.score
+        begun, last = (start, stop) if aligned else view.original(start, stop)
+        if not aligned and last - begun > HIDDEN * (look.pattern.trigger.most + _SLACK):
+            return None
+        first = begun
+        # What shows nothing was said as well, if it stands behind Han characters.
+        while first < last and not (
+            "!" <= whole[first] <= "~" or (identifies(whole[first]) and seen(whole[first]))
+        ):  # fmt: skip
+            first += 1
+        if not size <= first < last:
+            return None
+        after = end if aligned else view.original(end - 1, end)[1]
+        one = (
+            not look.proves, -score, first - last, look.order,
+            first - size, last - size, after - size, number, begun - size,
+        )  # fmt: skip
+        return _made(Candidate, one)  # type: ignore[no-any-return]
+
+    def _shapes(self, numbers: Sequence[int]) -> Shapes:
+        """The shapes of some plain patterns."""
+
+        def make(number: int, text: str, size: int, places: Sequence[Place]) -> list[Any] | None:
+            if not all("!" <= text[place[2]] <= "~" for place in places):
+                return None  # where the finding begins depends on the character
+            view = StreamView(text)
+            made = [self._candidate(number, view, text, size, place) for place in places]
+            return [one for one in made if one is not None]
+
+        plain = [(number, self.looks[number]) for number in numbers]
+        return Shapes([(look.pattern, look.accept, partial(make, number)) for number, look in plain])
+
+    def finding(self, one: Candidate) -> Finding:
+        """What a candidate becomes."""
+        rule = self.looks[one.pattern].rule
+        return Finding(one.start, one.end, rule.entity, -one.negative_score, rule.id, not one.unproved)
+
+    def findings(self, text: str) -> list[Finding]:
+        """What an answer that is `text` would be redacted by, the whole of it known."""
+        touched = self.touched(text)
+        if not touched:
+            return []
+        candidates = self.candidates("", text, self.together(touched), {})
+        return resolve(((self.finding(one), one.order) for one in candidates), text)
+
+    def touched(self, text: str) -> Touched:
+        """The patterns that may match in `text`."""
+        if len(text) <= LONG and "automaton" in self.__dict__:
+            return self.automaton.move(self.automaton.idle, text).touched
+        return frozenset(self._gate.open_for(StreamView(text)))
+
+
+def _looks(rule: Rule, order: int) -> Iterator[_Look]:
+    """The patterns of a rule that looks at answers."""
+    context = rule.context
+    source = _of_terms(rule.source.terms) if isinstance(rule.source, TermSource) else rule.source
+    if rule.answer != "redact" or not isinstance(source, PatternSource):
+        return
+    if context is not None and context.side == "after":
+        if context.required:
+            return  # what follows is not written yet
+        context = None
+    elif context is not None:
+        context = Context(context.words, context.within, "before", required=context.required, score=context.score)
+    accept = source.accept
+    near = 0 if context is None else context.within + max(map(len, context.words))
+    # What is a check's to decide may be long; what only looks like a name is made of words.
+    limits = (900, 30, 9, 1) if source.checks else (30, 9, 1)
+    for pattern in (_bounded(one, limits) for one in source.patterns):
+        # What a pattern matches before its value, or of Han characters, may have been said already.
+        said = "(?P<value>" in pattern.source or not pattern.source.isascii()
+        needs = max(near, min(pattern.trigger.most, _LONGEST_CONTEXT) if said else 0) + _SLACK
+        yield _Look(pattern, rule, order, accept, source.proves, context, needs, mark(rule.entity), Ended())
+
+
+def _of_terms(terms: Terms) -> PatternSource | None:
+    """The terms as a pattern, without those of Han characters only, which an answer does not wait for."""
+    written = as_pattern(word for word in terms.words if any(map(identifies, word)))
+    if not written:
+        return None
+    return PatternSource((Pattern(written, terms.before, terms.after, ignore_case=terms.ignore_case),))
+
+
+def _bounded(pattern: Pattern, limits: Sequence[int]) -> Pattern:
+    """The pattern with an end to every repeat: an answer cannot wait for ever. Longer values are not found in answers.
+
+    RE2 takes repeats up to a thousand, nested ones multiplied, so the highest limit that it takes is used.
+    """
+    if pattern.trigger.most < _UNLIMITED:
+        return pattern
+    for most in limits:
+        try:
+            return Pattern(limited(pattern.source, most), pattern.before, pattern.after)
+        except PatternSyntaxError:
+            continue
+    return pattern
