@@ -13,6 +13,7 @@ made as texts need them and kept, by character and by piece of text: models writ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import repeat
 from typing import Any, Final, NamedTuple
 
@@ -34,6 +35,7 @@ _SHORT_PIECE: Final = 8
 
 _ONES = repeat(1)
 _DIGITS: Final = "0123456789"
+_OTHER_DIGITS: Final = frozenset(_DIGITS[1:])
 _NOTHING: Final[Group] = frozenset()
 _UP_TO: Final = tuple(tuple(range(number)) for number in range(_MOST_GROUPS + 1))
 
@@ -46,7 +48,7 @@ def plainly(number: int) -> int:
 class State:
     """What has been read so far, as far as it matters for what comes."""
 
-    __slots__ = ("_owner", "bound", "exact", "groups", "later", "moves", "pieces", "steps", "unheld", "word")
+    __slots__ = ("_owner", "alike", "bound", "exact", "groups", "later", "moves", "pieces", "steps", "unheld", "word")
 
     def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, exact: bool, owner: Positions) -> None:
         self.groups = groups
@@ -54,6 +56,8 @@ class State:
         """Whether the first group has never taken a digit for another."""
         self.unheld = unheld
         """Positions reached without any character that identifies: they keep nothing waiting."""
+        self.alike: bool | None = None
+        """Whether every digit leads on to the same state; None if not asked for yet."""
         self.word = word
         """What the last character was: 0 neither, 1 a digit, 2 an ASCII letter, 3 `_`, 4 another letter."""
         self.steps: dict[str, _Step] = {}
@@ -115,14 +119,17 @@ class Moves(dict[str, tuple[int, "Moves", Any]]):
     those that were); otherwise the piece from that offset on.
     """
 
-    __slots__ = ("bound", "state")
+    __slots__ = ("bound", "digits", "state")
 
+    digits: dict[int, tuple[int, Moves, Any]]
+    """By length, the moves of digits of which none matters."""
     state: State
     bound: int
     """That of the state."""
 
     def __init__(self, state: State) -> None:
         super().__init__()
+        self.digits = {}
         self.state = state
         self.bound = 0
 
@@ -130,6 +137,7 @@ class Moves(dict[str, tuple[int, "Moves", Any]]):
     def none(cls) -> Moves:
         """Moves in which every piece needs thought."""
         made = cls.__new__(cls)
+        made.digits = {}
         made.bound = 0
         return made
 
@@ -170,6 +178,9 @@ class Automaton:
         """One character on."""
         step = state.steps.get(original)
         if step is not None:
+            return step
+        if original in _OTHER_DIGITS and self._takes_digits_alike(state):
+            step = state.steps[original] = self.step(state, "0")
             return step
         held = identifies(original)
         all_of_them = kept = _UP_TO[len(state.groups)]
@@ -237,6 +248,24 @@ class Automaton:
             alive |= fresh
         touched = self._ended(surely, alive)
         return Move(self._state(tuple(groups), unheld - alive, word, exact), tuple(kept), touched)
+
+    def _takes_digits_alike(self, state: State) -> bool:
+        """Whether every digit leads on to the same state: none of them ends the first group, or is told apart in it."""
+        if state.alike is None:
+            every, some, unheld = self._digits
+            first = self._reach(state.groups[0]) if state.groups else _NOTHING
+            others = first | unheld | self._reach(state.unheld)
+            state.alike = bool(self._loose) and not first.isdisjoint(every) and others.isdisjoint(some)
+        return state.alike
+
+    @cached_property
+    def _digits(self) -> tuple[Group, Group, Group]:
+        """The positions that take every digit, those that take some but not every, and where a match may begin before
+        its value."""
+        taking = [self._taking(digit).exactly for digit in _DIGITS]
+        every = taking[0].intersection(*taking)
+        begin = _NOTHING.union(*self._positions.begin.values())
+        return every, taking[0].union(*taking) - every, begin - self._positions.valued
 
     def _ended(self, surely: Group, alive: Group) -> Touched:
         """The patterns that may have matched where these positions are reached, of which some are reached surely."""
@@ -307,6 +336,16 @@ class Automaton:
             first.pieces[piece] = move
         return move
 
+    def _are_alike(self, state: State, piece: str) -> bool:
+        """Whether a piece is digits of which, behind `state`, none matters."""
+        if not (piece.isdigit() and piece.isascii()):
+            return False
+        for _ in piece:
+            if not self._takes_digits_alike(state):
+                return False
+            state = self.step(state, "0").state
+        return True
+
     def remember(self, before: Moves, piece: str) -> None:
         """Note a move that needs no thought when it comes again, if it is one: nothing is to be decided, and what waits
         begins in the piece, or as it did before."""
@@ -333,5 +372,8 @@ class Automaton:
             known = (waits, state.moves, tuple(-1 - offset - waits for offset in kept))
         else:
             return
-        self._remembered += 1
-        before[piece] = known
+        if self._are_alike(before.state, piece):
+            before.digits[len(piece)] = known
+        else:
+            self._remembered += 1
+            before[piece] = known

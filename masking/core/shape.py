@@ -25,9 +25,10 @@ __all__ = ["Shapes"]
 _REACH: Final = 24  # characters back to one that the pattern never takes
 _LONGEST: Final = 96  # characters
 _MOST: Final = 1 << 11  # characters remembered, of all nodes of a pattern
-_TRUST: Final = 256  # what is lost by a text of a new shape, and won by one of a known
-_MISS: Final = 2
-_REST: Final = 512  # searches without shapes, where few texts are alike
+_TRUST: Final = 64  # what is lost by a text of a new shape, and won by one of a known
+_MISS: Final = 3
+_REST: Final = 512  # searches without shapes, where few texts are alike; twice as many each time
+_LONGEST_REST: Final = 1 << 16
 _SIGNS: Final = ".,-"
 _ESCAPES: Final = "%&\\"
 
@@ -83,7 +84,18 @@ class Shapes:
     Each pattern is given with its check and with what is made of its matches.
     """
 
-    __slots__ = ("_automaton", "_free", "_lettered", "_none", "_parts", "_rest", "_roots", "_spent", "_trust")
+    __slots__ = (
+        "_automaton",
+        "_free",
+        "_lettered",
+        "_none",
+        "_parts",
+        "_patience",
+        "_rest",
+        "_roots",
+        "_spent",
+        "_trust",
+    )
 
     def __init__(self, parts: Sequence[tuple[Pattern, Accept | None, Make]]) -> None:
         self._parts = parts
@@ -95,6 +107,7 @@ class Shapes:
         self._roots: dict[int, _Node] = {}
         self._spent = self._rest = 0
         self._trust = _TRUST
+        self._patience = _REST
 
     def find(self, before: str, text: str, matched: int) -> list[Any] | None:
         """What is made of the matches in `text` behind `before`, of which `matched` characters belong to earlier
@@ -179,7 +192,8 @@ class Shapes:
             return None
         self._trust -= _MISS
         if self._trust < 0:
-            self._trust, self._rest = _TRUST, _REST
+            self._trust, self._rest = _TRUST, self._patience
+            self._patience = min(2 * self._patience, _LONGEST_REST)
         ends = [[number, self._learn(number, text, size)[0]] for number in range(len(self._parts))]
         node.end = [end for end in ends if end[1] is _UNTOLD or end[1]]
         known: list[Any] = node.end

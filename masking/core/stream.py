@@ -37,6 +37,7 @@ _CANONICAL = re.compile(r"<([A-Z_]*)([1-9][0-9]{0,17})?\Z")
 _LONGEST_CANONICAL = 48  # characters
 _QUIET_LENGTH = 32  # characters
 _QUIET_ENTRIES = 1 << 16
+_MOST_DIGITS = 1 << 9  # pieces kept of a state, where digits do not matter
 
 
 class Stream:
@@ -246,7 +247,7 @@ class RedactingStream(Stream):
         """What can be said now that `text` has arrived."""
         move = self._moves.get(text)
         if move is None:
-            return self._thought(text)
+            return self._unmet(text)
         waits, moves, starts = move
         held = self._text
         if not waits:
@@ -279,6 +280,18 @@ class RedactingStream(Stream):
         self._moves = moves
         if said:
             self._trail(said)
+        return said
+
+    def _unmet(self, text: str) -> str:
+        """What can be said now that a piece has come which has no move of its own."""
+        moves = self._moves
+        move = moves.digits.get(len(text)) if text.isdigit() and text.isascii() else None
+        if move is None:
+            return self._thought(text)
+        moves[text] = move
+        said = self.feed(text)
+        if len(moves) > _MOST_DIGITS:
+            moves.pop(text, None)
         return said
 
     def _beyond(self, text: str, waits: int, moves: Moves, kept: tuple[int, ...]) -> str:
