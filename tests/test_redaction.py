@@ -329,6 +329,24 @@ def test_letters_and_digits_wait_no_longer_than_the_longest_beginning(category: 
             assert len(stream.waiting) <= most
 
 
+@pytest.mark.parametrize("hidden", [1, 40, 700])
+@pytest.mark.parametrize(
+    ("category", "before", "value"),
+    [("Network", "now", "00:1A:2B:3C:4D:5E"), ("UserInfo", "QQ：", "123456789"), ("UserInfo", "x", "13900139000")],
+)
+def test_characters_that_show_nothing_never_hide_what_stands_before(
+    category: str, before: str, value: str, hidden: int
+) -> None:
+    text = before + "\u200b" * hidden + value + " now"
+    with session(category) as one:
+        whole = one.restore(text)
+        for size in (1, 7, len(text)):
+            stream = one.stream_object()
+            parts = [text[at : at + size] for at in range(0, len(text), size)]
+
+            assert "".join(map(stream.feed, parts)) + stream.flush() == whole
+
+
 @given(text=answers)
 def test_what_waits_is_bounded(text: str) -> None:
     with session() as one:

@@ -22,7 +22,7 @@ from masking.core.escapes import ESCAPED, pieces
 from masking.core.positions import Group, Positions
 from masking.core.streamview import seen
 
-__all__ = ["Automaton", "Move", "Moves", "State", "Touched", "plainly"]
+__all__ = ["Automaton", "Move", "Moves", "Reckoned", "State", "Touched", "plainly"]
 
 Touched = frozenset[int]
 """Patterns that may have matched, by number; -1 minus the number where digits were taken loosely."""
@@ -110,7 +110,10 @@ class _Taken(NamedTuple):
     word: int
 
 
-class Moves(dict[str, tuple[int, "Moves", Any]]):
+Reckoned = tuple[int, "Moves", Any]
+
+
+class Moves(dict[str, Reckoned]):
     """The pieces that need no thought in a state: what waits afterwards, the moves that then count, and where in what
     waits the state's groups begin.
 
@@ -121,7 +124,7 @@ class Moves(dict[str, tuple[int, "Moves", Any]]):
 
     __slots__ = ("bound", "digits", "state")
 
-    digits: dict[int, tuple[int, Moves, Any]]
+    digits: dict[int, Reckoned]
     """By length, the moves of digits of which none matters."""
     state: State
     bound: int
@@ -155,7 +158,7 @@ class Automaton:
         self._starts: dict[tuple[Group, int, bool], tuple[Group, Group]] = {}
         self._views: dict[str, str] = {}
         self._moves = 0
-        self._remembered = 0
+        self._reckoned = 0
         self.idle = self._state((), _NOTHING, 0)
 
     def _state(self, groups: tuple[Group, ...], unheld: Group, word: int, exact: bool = True) -> State:
@@ -346,15 +349,17 @@ class Automaton:
             state = self.step(state, "0").state
         return True
 
-    def remember(self, before: Moves, piece: str) -> None:
-        """Note a move that needs no thought when it comes again, if it is one: nothing is to be decided, and what waits
-        begins in the piece, or as it did before."""
-        if not 0 < len(piece) <= _LONGEST_PIECE or self._remembered >= _MOST_MOVES:
-            return
+    def reckoned(self, before: Moves, piece: str) -> Reckoned | None:
+        """The move of a piece that needs no thought, noted for when it comes again; None where it needs some.
+
+        It needs none if nothing is to be decided, and what waits begins in the piece, or as it did before.
+        """
+        if not 0 < len(piece) <= _LONGEST_PIECE or not (piece.isascii() or all(map(self._seen, piece))):
+            return None
         move = self.move(before.state, piece)
         kept, state = move.kept, move.state
         later = before is before.state.later
-        known: tuple[int, Moves, Any]
+        known: Reckoned
         if kept and kept[0] == 0:
             same = kept == _UP_TO[len(before.state.groups)]
             if move.touched:
@@ -362,18 +367,19 @@ class Automaton:
             else:
                 known = (-2 if same else -3, state.later if later else state.moves, kept)
         elif later or move.touched:
-            return
+            return None
         elif not kept:
             known = (-1, state.moves, ())
         elif kept[0] < 0:
             waits = -1 - kept[0]
             if waits == 1 and piece[0] == " ":
                 waits = 0  # the blank before a word waits with it: to cut it off would cost more than all the rest
-            known = (waits, state.moves, tuple(-1 - offset - waits for offset in kept))
+            known = (waits, state.moves, tuple([-1 - offset - waits for offset in kept]))
         else:
-            return
+            return None
         if self._are_alike(before.state, piece):
             before.digits[len(piece)] = known
-        else:
-            self._remembered += 1
+        elif self._reckoned < _MOST_MOVES:
+            self._reckoned += 1
             before[piece] = known
+        return known

@@ -22,8 +22,9 @@ from masking.core.rule import Category, PatternSource, Rule, TermSource
 from masking.core.shape import Shapes
 from masking.core.streamview import StreamView, seen
 from masking.core.terms import Terms, as_pattern, normal
+from masking.core.trail import Ended
 
-__all__ = ["Candidate", "Ended", "Plan", "mark"]
+__all__ = ["Candidate", "Plan", "mark"]
 
 LONG: Final = 512  # characters from which a whole text goes through the gate
 HIDDEN: Final = 64  # characters for each that a rule sees: who hides a value among more of them hides it from rules
@@ -57,14 +58,6 @@ class Candidate(NamedTuple):
     pattern: int
     begun: int
     """Where the value begins, with characters that do not identify; negative in the context."""
-
-
-class Ended(str):
-    """Stands in the trail where a match of a pattern ended, and is empty as text."""
-
-    __slots__ = ("pattern",)
-
-    pattern: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,17 @@ Which patterns look, and what they find, is the plan's to say (`masking.core.pla
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Final
 
-from masking.core.automaton import Moves, State, Touched, plainly
-from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
+from masking.core.automaton import Moves, Reckoned, State, Touched, plainly
+from masking.core.escapes import ESCAPED, MAY_GO_ON
 from masking.core.finding import resolve
-from masking.core.plan import HIDDEN, LONG, Candidate, Ended, Plan, mark
-from masking.core.streamview import StreamView
+from masking.core.plan import HIDDEN, LONG, Candidate, Plan, mark
+from masking.core.streamview import StreamView, shown
+from masking.core.trail import Trail
 
 __all__ = ["Edit", "Redactor"]
 
@@ -29,7 +30,6 @@ Edit = tuple[int, str | None]
 """How many characters of the text are dealt with, and what stands in their place (None: themselves)."""
 
 _AFTER: Final = attrgetter("after", "pattern")
-_NO_ENDS: Final[Mapping[int, int]] = {}
 _NOTHING: Final[Touched] = frozenset()
 _PATIENT: Final = 48  # characters
 
@@ -58,7 +58,7 @@ class Redactor:
         self.starts: tuple[int, ...] = ()
         self.touched: Touched = frozenset()
         self.until = self.blocked = self.wide = 0
-        self.trail: deque[str] = deque(maxlen=plan.lookback + LONGEST + 16)
+        self.trail = Trail(plan.lookback)
 
     def take(self, text: str, *, last: bool = False) -> list[Edit]:
         """What may be said now that `text` has come; with `last`, all of it, and what follows begins afresh."""
@@ -89,7 +89,7 @@ class Redactor:
             edits, reach, touched = self._settle(pending, hold, touched)
         else:
             edits, reach = [(hold, None)], hold
-            self._trail(pending[:hold])
+            self.trail.add(pending[:hold])
         if last:
             self.afresh()
         else:
@@ -148,12 +148,12 @@ class Redactor:
         self.held = pending[hold:]
         self.starts = tuple([start - hold for start in starts])
         said = pending[:hold]
-        self.trail.append(said)
+        self.trail.add(said)
         return said
 
-    def remember(self, before: Moves, text: str) -> None:
-        """Note what `text`, a whole piece in which no placeholder begins, does when these moves count."""
-        self._plan.automaton.remember(before, text)
+    def reckoned(self, before: Moves, text: str) -> Reckoned | None:
+        """What `text`, a whole piece in which no placeholder begins, does when these moves count, if that is known."""
+        return self._plan.automaton.reckoned(before, text)
 
     def _whole(self, pending: str) -> list[Edit]:
         """All of a long text whose end is known: the patterns' own gate is quicker than the automaton."""
@@ -194,7 +194,7 @@ class Redactor:
         plan = self._plan
         looks = plan.looks
         together = plan.together(touched)
-        before, ends = self._context(together.needs + LONGEST)
+        before, ends = self.trail.context(together.needs)
         decided = candidates = plan.candidates(before, pending, together, ends)
         self.blocked = 0
         reach = hold
@@ -206,7 +206,7 @@ class Redactor:
         trail = self.trail
         if not decided:
             edits: list[Edit] = [(reach, None)] if reach else []
-            self._trail(pending[:reach])
+            trail.add(pending[:reach])
         else:
             edits = self._edits(before, pending, reach, decided)
             said = 0
@@ -214,11 +214,11 @@ class Redactor:
                 decided.sort(key=_AFTER)
             for one in decided:
                 if one.after > said:
-                    trail.append(pending[said : one.after])
+                    trail.add(pending[said : one.after])
                     said = one.after
                 trail.append(looks[one.pattern].ended)
             if reach > said:
-                trail.append(pending[said:reach])
+                trail.add(pending[said:reach])
         if reach >= len(pending):
             return edits, reach, _NOTHING
         if self.until > reach:
@@ -248,7 +248,7 @@ class Redactor:
                 alone = False
             if own:
                 value = pending[one.start : one.end]
-                if value in own or (one.begun != one.start and _between(before, pending, one.begun, one.end) in own):
+                if value in own or (one.begun != one.start and _whole_value(before, pending, one) in own):
                     kept.add((one.start, one.end))
         if not alone:
             return self._resolved(pending, reach, decided, kept)
@@ -283,29 +283,6 @@ class Redactor:
             edits.append((reach - at, None))
         return edits
 
-    def _trail(self, said: str) -> None:
-        if said:
-            self.trail.append(said)
-
-    def _context(self, size: int) -> tuple[str, Mapping[int, int]]:
-        """The last `size` characters that were said, and up to where in them patterns have matched."""
-        pieces: list[str] = []
-        behind = 0
-        marks: list[tuple[int, int]] = []
-        for piece in reversed(self.trail):
-            if piece:
-                pieces.append(piece)
-                behind += len(piece)
-                if behind >= size:
-                    break
-            elif isinstance(piece, Ended):
-                marks.append((piece.pattern, behind))
-        pieces.reverse()
-        said = "".join(pieces)[-size:]
-        if not marks:
-            return said, _NO_ENDS
-        return said, {pattern: len(said) - behind for pattern, behind in reversed(marks)}
-
 
 def _without_begun_escape(text: str, start: int) -> str:
     """`text` without an escape that has begun behind `start` and is not whole."""
@@ -320,9 +297,10 @@ def _from(starts: tuple[int, ...], least: int) -> tuple[int, ...]:
     return tuple([max(least, start) for start in starts])
 
 
-def _between(before: str, text: str, start: int, end: int) -> str:
-    """A part of `before + text`, in characters of `text`."""
-    return text[start:end] if start >= 0 else before[len(before) + start :] + text[:end]
+def _whole_value(before: str, text: str, one: Candidate) -> str:
+    """The value from where it begins, with characters that do not identify, in `before + text`."""
+    begun = one.begun
+    return shown(text[begun : one.end] if begun >= 0 else before[begun:] + text[: one.end])
 
 
 def _reach(candidates: Sequence[Candidate], hold: int) -> int:

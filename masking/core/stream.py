@@ -37,7 +37,7 @@ _CANONICAL = re.compile(r"<([A-Z_]*)([1-9][0-9]{0,17})?\Z")
 _LONGEST_CANONICAL = 48  # characters
 _QUIET_LENGTH = 32  # characters
 _QUIET_ENTRIES = 1 << 16
-_MOST_DIGITS = 1 << 9  # pieces kept of a state, where digits do not matter
+_MOST_PIECES = 1 << 12  # of which a state keeps what they do
 
 
 class Stream:
@@ -285,12 +285,16 @@ class RedactingStream(Stream):
     def _unmet(self, text: str) -> str:
         """What can be said now that a piece has come which has no move of its own."""
         moves = self._moves
+        if moves is _THINK or self._form:
+            return self._thought(text)
         move = moves.digits.get(len(text)) if text.isdigit() and text.isascii() else None
+        if move is None and (text in self._quiet or (self._is_quiet(text) and text in self._quiet)):
+            move = self._redactor.reckoned(moves, text)
         if move is None:
             return self._thought(text)
         moves[text] = move
         said = self.feed(text)
-        if len(moves) > _MOST_DIGITS:
+        if len(moves) > _MOST_PIECES:
             moves.pop(text, None)
         return said
 
@@ -348,7 +352,7 @@ class RedactingStream(Stream):
                 self._moves = _THINK
                 return said
         elif moves is not _THINK and text not in moves and not (said and moves is moves.state.later):
-            redactor.remember(moves, text)
+            redactor.reckoned(moves, text)
         self._moves = redactor.state.later if redactor.touched else redactor.state.moves
         return said
 

@@ -13,7 +13,7 @@ from bisect import bisect_left
 from masking.core.escapes import ESCAPED, pieces
 from masking.core.view import View
 
-__all__ = ["StreamView", "seen"]
+__all__ = ["StreamView", "seen", "shown"]
 
 
 class _Seen(dict[int, str]):
@@ -44,6 +44,11 @@ def _translated(found: re.Match[str]) -> str:
 def seen(character: str) -> str:
     """What rules see of one character: none, one, or several."""
     return character if character.isascii() else _SEEN[ord(character)]
+
+
+def shown(text: str) -> str:
+    """The text without the characters of which rules see nothing."""
+    return text if _OTHERS.search(text) is None else "".join(filter(seen, text))
 
 
 class StreamView(View):

@@ -1,0 +1,65 @@
+"""What a lane said last: the context in which patterns look at what comes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from masking.core.escapes import LONGEST
+from masking.core.streamview import shown
+
+__all__ = ["Ended", "Trail"]
+
+_NO_ENDS: Final[Mapping[int, int]] = {}
+_MORE: Final = 16  # pieces, besides one for each character of the context
+
+
+class Ended(str):
+    """Stands in the trail where a match of a pattern ended, and is empty as text."""
+
+    __slots__ = ("pattern",)
+
+    pattern: int
+
+
+class Trail(deque[str]):
+    """The last pieces, enough for `context` characters that rules see."""
+
+    def __init__(self, context: int) -> None:
+        super().__init__(maxlen=context + LONGEST + _MORE)
+
+    def add(self, said: str) -> None:
+        """Go on by a piece. Characters that show nothing push out no others, however many there are."""
+        if not said:
+            return
+        if said.isascii() or shown(said):
+            self.append(said)
+        elif self and self[-1]:
+            self[-1] = shown(self[-1]) + said[-1]
+        else:
+            self.append(said[-1])
+
+    def context(self, size: int) -> tuple[str, Mapping[int, int]]:
+        """The last `size` characters that rules see, or some more, and up to where in them patterns have matched."""
+        pieces: list[str] = []
+        behind = 0
+        marks: list[tuple[int, int]] = []
+        most = size + LONGEST
+        for piece in reversed(self):
+            if piece:
+                if not piece.isascii():
+                    piece = shown(piece)
+                elif most < size * LONGEST and ("%" in piece or "&" in piece or "\\" in piece):
+                    most = size * LONGEST  # as escapes they take so much room
+                pieces.append(piece)
+                behind += len(piece)
+                if behind >= most:
+                    break
+            elif isinstance(piece, Ended):
+                marks.append((piece.pattern, behind))
+        pieces.reverse()
+        said = "".join(pieces)[-most:]
+        if not marks:
+            return said, _NO_ENDS
+        return said, {pattern: len(said) - behind for pattern, behind in reversed(marks)}
