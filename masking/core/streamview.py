@@ -48,7 +48,10 @@ def seen(character: str) -> str:
 
 def shown(text: str) -> str:
     """The text without the characters of which rules see nothing."""
-    return text if _OTHERS.search(text) is None else "".join(filter(seen, text))
+    if _OTHERS.search(text) is None:
+        return text
+    text.translate(_SEEN)  # looks at each, so that `odd` knows those of which nothing shows
+    return text if _SEEN.odd.search(text) is None else "".join(filter(seen, text))
 
 
 class StreamView(View):

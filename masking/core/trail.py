@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from masking.core.escapes import LONGEST
@@ -42,16 +42,22 @@ class Trail(deque[str]):
 
     def context(self, size: int) -> tuple[str, Mapping[int, int]]:
         """The last `size` characters that rules see, or some more, and up to where in them patterns have matched."""
+        said, ends = self._last(size + LONGEST)
+        if "%" in said or "&" in said or "\\" in said:
+            return self._last(size * LONGEST, shown)  # as escapes they take so much room
+        if not said.isascii() and shown(said) != said:
+            return self._last(size + LONGEST, shown)
+        return said, ends
+
+    def _last(self, most: int, form: Callable[[str], str] = str) -> tuple[str, Mapping[int, int]]:
+        """The last `most` characters of the pieces in some form, and where patterns have ended in them."""
         pieces: list[str] = []
         behind = 0
         marks: list[tuple[int, int]] = []
-        most = size + LONGEST
         for piece in reversed(self):
             if piece:
-                if not piece.isascii():
-                    piece = shown(piece)
-                elif most < size * LONGEST and ("%" in piece or "&" in piece or "\\" in piece):
-                    most = size * LONGEST  # as escapes they take so much room
+                if form is not str:
+                    piece = form(piece)
                 pieces.append(piece)
                 behind += len(piece)
                 if behind >= most:
