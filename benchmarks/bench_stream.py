@@ -14,6 +14,7 @@ import json
 import platform
 import random
 import statistics
+import subprocess
 import sys
 import time
 import tracemalloc
@@ -70,6 +71,35 @@ def compare(floor: Callable[[], object], other: Callable[[], object], tokens: Se
     pairs = [(seconds(floor, tokens), seconds(other, tokens)) for _ in range(ROUNDS)]
     base, cost = (statistics.median(column) for column in zip(*pairs, strict=True))
     return {"floor_ns": base * 1e9, "ns": cost * 1e9, "ratio": statistics.median(b / a for a, b in pairs)}
+
+
+def unseen(category: str) -> dict[str, dict[str, float]]:
+    """As `compare`, on texts that nothing has seen, another one in each round; by what the process has read before."""
+    other = loaded(Masker(category, names="off").session(), 20)._stream
+    generator = random.Random()
+    rows: dict[str, dict[str, float]] = {}
+    for name, draw in (("mixed", mixed), ("table of numbers", table)):
+        for before in (20_000, 200_000):
+            done = 20_000 + ROUNDS * TOKENS if before > 20_000 else 0
+            for _ in range((before - done) // TOKENS):
+                seconds(other, draw(generator))
+            pairs = [
+                (seconds(Floor, tokens), seconds(other, tokens)) for tokens in (draw(generator) for _ in range(ROUNDS))
+            ]
+            base, cost = (statistics.median(column) for column in zip(*pairs, strict=True))
+            rows[f"restore + redact, {name}, never seen, after {before:,} tokens, {category}"] = {
+                "floor_ns": base * 1e9,
+                "ns": cost * 1e9,
+                "ratio": statistics.median(b / a for a, b in pairs),
+            }
+    return rows
+
+
+def unseen_alone(category: str) -> dict[str, dict[str, float]]:
+    """`unseen` in a process that has done nothing else."""
+    made = subprocess.run([sys.executable, __file__, "--unseen", category], check=True, capture_output=True, text=True)
+    rows: dict[str, dict[str, float]] = json.loads(made.stdout)
+    return rows
 
 
 def withheld(stream: Stream, tokens: Sequence[str]) -> dict[str, float]:
@@ -137,12 +167,23 @@ def drawn(generator: random.Random) -> str:
     )
 
 
-def texts(generator: random.Random) -> dict[str, list[str]]:
-    """Token lists of the kinds that answers are made of, TOKENS each."""
-    table = "".join(
+def mixed(generator: random.Random) -> list[str]:
+    """TOKENS tokens with a value in about every 60, each value another one."""
+    text = "".join((ENGLISH + CHINESE) * 3 + drawn(generator) for _ in range(40))
+    return pieces(text, generator)[:TOKENS]
+
+
+def table(generator: random.Random) -> list[str]:
+    """TOKENS tokens of a table of numbers."""
+    rows = (
         f"{generator.randrange(10**6):>8}  {generator.random() * 1000:10.3f}  {generator.randrange(10**11)}\n"
         for _ in range(400)
     )
+    return pieces("".join(rows), generator)[:TOKENS]
+
+
+def texts(generator: random.Random) -> dict[str, list[str]]:
+    """Token lists of the kinds that answers are made of, TOKENS each."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     blob = "".join(generator.choice(alphabet) for _ in range(8_000))
     sources = {
@@ -150,11 +191,15 @@ def texts(generator: random.Random) -> dict[str, list[str]]:
         "Chinese prose": CHINESE * 60,
         "code": CODE * 120,
         "mixed, a value in every 60 tokens": ((ENGLISH + CHINESE) * 3 + PERSONAL) * 40,
-        "mixed, other values each time": "".join((ENGLISH + CHINESE) * 3 + drawn(generator) for _ in range(40)),
-        "table of numbers": table,
         "base64": blob,
     }
-    return {name: pieces(text, generator)[:TOKENS] for name, text in sources.items()}
+    kinds = {name: pieces(text, generator)[:TOKENS] for name, text in sources.items()}
+    return kinds | {"mixed, other values each time": mixed(generator), "table of numbers": table(generator)}
+
+
+def cut(text: str) -> list[str]:
+    """A text cut after three and after four characters in turn, wherever that is."""
+    return [text[start:end] for at in range(0, len(text), 7) for start, end in ((at, at + 3), (at + 3, at + 7))]
 
 
 def loaded(session: Session, entries: int) -> Session:
@@ -281,11 +326,14 @@ def measure(*, peers: bool) -> dict[str, object]:
     for name in ("English prose", "mixed, a value in every 60 tokens", "table of numbers"):
         row = compare(Floor, redacting(everything), kinds[name])
         figures[f"restore + redact, {name}, {everything.category.name}"] = row
+    for name in ("UserInfo", everything.category.name):
+        figures |= unseen_alone(name)
     stream = redacting(masker)
+    halves = {f"{name}, 3.5 characters a token": cut("".join(tokens)) for name, tokens in kinds.items()}
     result: dict[str, object] = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "per_token": figures,
-        "withheld_characters": {name: withheld(stream(), tokens) for name, tokens in kinds.items()},
+        "withheld_characters": {name: withheld(stream(), tokens) for name, tokens in (kinds | halves).items()},
         "hostile": {name: growth(stream, unit) for name, unit in HOSTILE.items()},
         "stream": {
             "milliseconds_to_load_the_category": (made - begun) * 1e3,
@@ -325,19 +373,23 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--json", action="store_true", help="print one JSON object")
     arguments.add_argument("--peers", action="store_true", help="measure other packages' streams, too")
+    arguments.add_argument("--unseen", metavar="CATEGORY", help="measure texts never seen alone, as one JSON object")
     chosen = arguments.parse_args()
+    if chosen.unseen:
+        print(json.dumps(unseen(chosen.unseen)))
+        return
     result: dict[str, Any] = measure(peers=chosen.peers)
     if chosen.json:
         print(json.dumps(result, indent=2))
         return
     print(f"{result['machine']}\n")
-    print(f"{'per token':70} {'floor ns':>9} {'ns':>9} {'ratio':>7}")
+    print(f"{'per token':78} {'floor ns':>9} {'ns':>9} {'ratio':>7}")
     for name, row in result["per_token"].items():
-        print(f"{name:70} {row['floor_ns']:9.0f} {row['ns']:9.0f} {row['ratio']:6.1f}x")
-    print(f"\n{'characters that wait after a token':40} {'mean':>6} {'p50':>5} {'p99':>5} {'max':>5}   silent tokens")
+        print(f"{name:78} {row['floor_ns']:9.0f} {row['ns']:9.0f} {row['ratio']:6.1f}x")
+    print(f"\n{'characters that wait after a token':58} {'mean':>6} {'p50':>5} {'p99':>5} {'max':>5}   silent tokens")
     for name, row in result["withheld_characters"].items():
         cells = f"{row['mean']:6.1f} {row['p50']:5} {row['p99']:5} {row['max']:5}   {row['longest_silence_tokens']}"
-        print(f"{name:40} {cells}")
+        print(f"{name:58} {cells}")
     print(f"\n{'text made to be slow, ns per character':40} {'8,000':>8} {'16,000':>8}   grows (2: linear)")
     for name, row in result["hostile"].items():
         print(f"{name:40} {row['ns_per_character']:8.0f} {row['twice_ns_per_character']:8.0f}   {row['growth']:.1f}")
