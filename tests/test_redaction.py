@@ -304,6 +304,8 @@ def test_runs_longer_than_any_match_are_cut_alike_from_memory(category: str, pie
             "eyJ" + "a" * 300 + ".eyJ" + "b" * 300 + "." + "c" * 300 + "\n", id="an outline longer than others"
         ),
         pytest.param("AccountKey=" + "Ab1+" * 21 + "Ab== x", id="a key behind its name"),
+        pytest.param("À13800138000110105194912310Xann@example.org ann", id="an older beginning that is bounded sooner"),
+        pytest.param("À13800138000110105194912310Xann&#64;example.org ann", id="the same with an escape"),
     ],
 )
 def test_a_run_longer_than_any_wait_is_read_alike_however_it_is_cut(category: str, text: str) -> None:

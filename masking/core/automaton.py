@@ -68,7 +68,7 @@ class State:
         self.pieces: dict[str, Move] = {}
         self._owner = owner
         depths = owner.depths
-        self.bound = max([depths[position] for position in groups[0]]) if groups else 0
+        self.bound = max([depths[position] for group in groups for position in group], default=0)
         """No match that is still open began more than this many characters ago, as rules see them."""
         self.moves.bound = self.later.bound = self.bound
 
@@ -81,7 +81,7 @@ class State:
     def widest(self) -> int:
         """The most characters that a match has which is still open."""
         owner = self._owner
-        return max([owner.widths[owner.owner[position]] for position in self.groups[0]]) if self.groups else 0
+        return max([owner.widths[owner.owner[position]] for group in self.groups for position in group], default=0)
 
 
 class _Step(NamedTuple):
