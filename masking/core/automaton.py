@@ -34,6 +34,7 @@ _LONGEST_PIECE: Final = 32
 _SHORT_PIECE: Final = 8
 
 _ONES = repeat(1)
+_made: Final[Any] = tuple.__new__  # a named tuple's own constructor takes three times as long
 _DIGITS: Final = "0123456789"
 _OTHER_DIGITS: Final = frozenset(_DIGITS[1:])
 _NOTHING: Final[Group] = frozenset()
@@ -250,7 +251,7 @@ class Automaton:
                 groups[-1] |= fresh  # as if it had begun earlier: waits longer, misses nothing
             alive |= fresh
         touched = self._ended(surely, alive)
-        return Move(self._state(tuple(groups), unheld - alive, word, exact), tuple(kept), touched)
+        return _made(Move, (self._state(tuple(groups), unheld - alive, word, exact), tuple(kept), touched))  # type: ignore[no-any-return]
 
     def _takes_digits_alike(self, state: State) -> bool:
         """Whether every digit leads on to the same state: none of them ends the first group, or is told apart in it."""
@@ -318,26 +319,28 @@ class Automaton:
 
     def move(self, state: State, piece: str) -> Move:
         """One piece on."""
-        known = state.pieces.get(piece)
-        if known is not None:
-            return known
-        first = state
+        move = state.pieces.get(piece)
+        if move is None:
+            move = self._walked(state, piece)
+            if len(piece) <= _SHORT_PIECE and self._moves < _MOST_MOVES:
+                self._moves += 1
+                state.pieces[piece] = move
+        return move
+
+    def _walked(self, state: State, piece: str) -> Move:
+        """One piece on, character by character."""
         kept = _UP_TO[len(state.groups)]
         touched = _NOTHING
         offset = 0
         for character, length in pieces(piece) if ESCAPED.search(piece) else zip(piece, _ONES, strict=False):
-            step = self.step(state, character)
+            step = state.steps.get(character) or self.step(state, character)
             if not step.same:
                 kept = tuple([kept[number] if number >= 0 else -1 - offset for number in step.kept])
             offset += length
             if step.touched:
                 touched |= step.touched
             state = step.state
-        move = Move(state, kept, touched)
-        if len(piece) <= _SHORT_PIECE and self._moves < _MOST_MOVES:
-            self._moves += 1
-            first.pieces[piece] = move
-        return move
+        return _made(Move, (state, kept, touched))  # type: ignore[no-any-return]
 
     def _are_alike(self, state: State, piece: str) -> bool:
         """Whether a piece is digits of which, behind `state`, none matters."""
@@ -356,7 +359,7 @@ class Automaton:
         """
         if not 0 < len(piece) <= _LONGEST_PIECE or not (piece.isascii() or all(map(self._seen, piece))):
             return None
-        move = self.move(before.state, piece)
+        move = self._walked(before.state, piece)
         kept, state = move.kept, move.state
         later = before is before.state.later
         known: Reckoned
