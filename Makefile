@@ -1,14 +1,16 @@
-# make demo   set up and see the whole chain at work, offline afterwards
-# make test   set up and run every check: lint, types, layers, tests
+# make demo      set up and see the whole chain at work, offline afterwards
+# make test      set up and run every check: lint, types, layers, tests
+# make nightly   the generated tests, with many more cases
 #
 # Needs Python 3.11 or newer with venv and pip, and a package index that pip can reach. No root.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NIGHTLY := $(addprefix tests/test_,redaction.py automaton.py stream.py lanes.py turn.py framing.py session.py presidio_findings.py)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint types layers unit setup models bench clean
+.PHONY: demo test nightly lint types layers unit setup models bench clean
 
 demo: $(VENV)/.installed models
 	$(BIN)/masking demo
@@ -28,6 +30,10 @@ layers: $(VENV)/.dev
 
 unit: $(VENV)/.dev models
 	$(BIN)/python -m pytest -n auto $(PYTEST)
+
+# Twenty thousand generated cases and more for each promise about streams; half an hour or so.
+nightly: $(VENV)/.dev models
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n auto $(NIGHTLY)
 
 bench: $(VENV)/.dev models
 	$(BIN)/python benchmarks/bench_mask.py
