@@ -256,20 +256,19 @@ class Automaton:
     def _takes_digits_alike(self, state: State) -> bool:
         """Whether every digit leads on to the same state: none of them ends the first group, or is told apart in it."""
         if state.alike is None:
-            every, some, unheld = self._digits
+            every, some = self._digits
             first = self._reach(state.groups[0]) if state.groups else _NOTHING
-            others = first | unheld | self._reach(state.unheld)
+            before_values = self._first(state.word) - self._positions.valued
+            others = first | before_values | self._reach(state.unheld)
             state.alike = bool(self._loose) and not first.isdisjoint(every) and others.isdisjoint(some)
         return state.alike
 
     @cached_property
-    def _digits(self) -> tuple[Group, Group, Group]:
-        """The positions that take every digit, those that take some but not every, and where a match may begin before
-        its value."""
+    def _digits(self) -> tuple[Group, Group]:
+        """The positions that take every digit, and those that take some but not every."""
         taking = [self._taking(digit).exactly for digit in _DIGITS]
         every = taking[0].intersection(*taking)
-        begin = _NOTHING.union(*self._positions.begin.values())
-        return every, taking[0].union(*taking) - every, begin - self._positions.valued
+        return every, taking[0].union(*taking) - every
 
     def _ended(self, surely: Group, alive: Group) -> Touched:
         """The patterns that may have matched where these positions are reached, of which some are reached surely."""
@@ -285,16 +284,17 @@ class Automaton:
         """The positions of `taking` that a match begins with, behind a character of a kind: held, and not held."""
         known = self._starts.get((taking, word, held))
         if known is None:
-            first: set[int] = set()
-            for before, positions in self._positions.begin.items():
-                if not forbids(before, word):
-                    first |= positions
-            reached = taking & first
+            reached = taking & self._first(word)
             begun = reached & self._positions.valued if held else _NOTHING
             known = begun, reached - begun
             if len(self._starts) < _MOST_STEPS * 8:
                 self._starts[taking, word, held] = known
         return known
+
+    def _first(self, word: int) -> Group:
+        """The positions that a match begins with behind a character of a kind."""
+        begin = self._positions.begin.items()
+        return _NOTHING.union(*[positions for before, positions in begin if not forbids(before, word)])
 
     def _reach(self, group: Group) -> Group:
         """The positions that follow any of a group."""
