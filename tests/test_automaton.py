@@ -34,9 +34,7 @@ def plan(category: str) -> Plan:
 
 @cache
 def exact(category: str) -> Automaton:
-    return Automaton(
-        [(look.pattern.source, look.pattern.before, look.pattern.after) for look in plan(category).looks], exact=True
-    )
+    return plan(category).automaton.exactly(range(len(plan(category).looks)))
 
 
 REPEATS = [

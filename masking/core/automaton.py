@@ -12,7 +12,7 @@ made as texts need them and kept, by character and by piece of text: models writ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from itertools import repeat
 from typing import Any, Final, NamedTuple
@@ -147,12 +147,23 @@ class Moves(dict[str, Reckoned]):
 
 
 class Automaton:
-    """Some patterns, (source, before, after) each, known by their numbers; `exact` tells digits apart everywhere."""
+    """Some patterns, (source, before, after) each, known by their numbers."""
 
-    def __init__(self, patterns: Sequence[tuple[str, str, str]], *, exact: bool = False) -> None:
-        self._positions = Positions(patterns)
-        self.widths: Sequence[int] = self._positions.widths
-        self._loose = "" if exact else _DIGITS
+    def __init__(self, patterns: Sequence[tuple[str, str, str]]) -> None:
+        self._read(Positions(patterns), None)
+
+    def exactly(self, numbers: Collection[int]) -> Automaton:
+        """Some of the patterns in an automaton of their own that tells digits apart everywhere."""
+        made = Automaton.__new__(Automaton)
+        made._read(self._positions, _NOTHING.union(*[self._positions.spans[number] for number in numbers]))
+        return made
+
+    def _read(self, positions: Positions, only: Group | None) -> None:
+        self._positions = positions
+        self._only = only
+        """The positions that count, where not all do."""
+        self._loose = _DIGITS if only is None else ""
+        self.widths: Sequence[int] = positions.widths
         self._taken: dict[str, _Taken] = {}
         self._ahead: dict[Group, Group] = {}
         self._known: dict[tuple[tuple[Group, ...], Group, int, bool], State] = {}
@@ -310,6 +321,8 @@ class Automaton:
         known = self._taken.get(character)
         if known is None:
             exactly = loosely = self._positions.taking(character)
+            if self._only is not None:
+                exactly = loosely = exactly & self._only
             if character in self._loose:
                 loosely = _NOTHING.union(*[self._positions.taking(digit) for digit in self._loose])
             known = _Taken(exactly, loosely, kind(character))

@@ -142,7 +142,7 @@ class Plan:
                     if not together.others and not together.loose:
                         return made
                     found, plain = made, ()
-        elif together.wait:
+        elif together.wait and "automaton" in self.__dict__:
             together.wait -= 1
             if not together.wait:
                 together.shapes = self._shapes(plain) if plain else None
@@ -205,7 +205,8 @@ class Plan:
             return [one for one in made if one is not None]
 
         plain = [(number, self.looks[number]) for number in numbers]
-        return Shapes([(look.pattern, look.accept, partial(make, number)) for number, look in plain])
+        parts = [(look.pattern, look.accept, partial(make, number)) for number, look in plain]
+        return Shapes(parts, self.automaton.exactly(numbers))
 
     def finding(self, one: Candidate) -> Finding:
         """What a candidate becomes."""

@@ -52,8 +52,12 @@ class Positions:
         self._tests: dict[tuple[str, int], tuple[Any, set[int]]] = {}
         self._named: dict[str, list[set[int]]] = {character: [] for character in map(chr, range(128))}
         self._unnamed: list[tuple[Any, set[int]]] = []
+        self.spans: list[range] = []
+        """By pattern: its positions."""
         for number, (source, before, after) in enumerate(patterns):
+            first = len(self.owner)
             self._add(number, source, before, after)
+            self.spans.append(range(first, len(self.owner)))
 
     def taking(self, character: str) -> Group:
         """The positions that take `character`, as rules see it."""

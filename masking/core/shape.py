@@ -81,7 +81,8 @@ class _Free(dict[str, bool]):
 class Shapes:
     """The shapes of some patterns; shared by threads, which at worst find the same thing twice.
 
-    Each pattern is given with its check and with what is made of its matches.
+    Each pattern is given with its check and with what is made of its matches; the automaton is that of all of them, and
+    exact.
     """
 
     __slots__ = (
@@ -97,10 +98,10 @@ class Shapes:
         "_trust",
     )
 
-    def __init__(self, parts: Sequence[tuple[Pattern, Accept | None, Make]]) -> None:
+    def __init__(self, parts: Sequence[tuple[Pattern, Accept | None, Make]], automaton: Automaton) -> None:
         self._parts = parts
         patterns = [pattern for pattern, _, _ in parts]
-        self._automaton = Automaton([(one.source, one.before, one.after) for one in patterns], exact=True)
+        self._automaton = automaton
         self._free = _Free(self._automaton)
         self._lettered = any("any_letter" in (one.before, one.after) for one in patterns)
         self._none = _Node(None, self)
