@@ -28,7 +28,7 @@ _MOST: Final = 1 << 11  # characters remembered, of all nodes of a pattern
 _TRUST: Final = 64  # what is lost by a text of a new shape, and won by one of a known
 _MISS: Final = 3
 _REST: Final = 512  # searches without shapes, where few texts are alike; twice as many each time
-_LONGEST_REST: Final = 1 << 16
+_LONGEST_REST: Final = 1 << 12
 _SIGNS: Final = ".,-"
 _ESCAPES: Final = "%&\\"
 
