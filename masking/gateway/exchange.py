@@ -74,7 +74,7 @@ async def exchange(serving: Serving, request: Incoming, relay: Relay, record: Re
         with serving.observer.tracing.part("masking.mask") as span:
             turn, outgoing = await _masked(serving, request, family, descriptor, masker, conversation, record, relay)
             span.set({"masking.findings": record.rules.total()})
-        outgoing.owner = who.owner
+        outgoing.owner, outgoing.category = who.owner, record.category
         upstream = serving.upstreams[family.name]
         if family.is_openapi and not isinstance(upstream, HttpUpstream):
             check(outgoing)  # what the service itself would do

@@ -12,7 +12,7 @@ from masking.core.errors import ConfigurationError
 from masking.gateway import settings as given
 from masking.gateway.family import Family
 from masking.gateway.incoming import Incoming
-from masking.gateway.translated import Translated, translation
+from masking.gateway.translated import ChatOnly, Translated, translation
 from masking.gateway.upstream import EchoUpstream, HttpUpstream, Network, Upstream
 from masking.vault import Keys, Limits, Vault, open_vault
 
@@ -46,9 +46,10 @@ def make_upstream(
         silence=chosen.silence,
         ssl=_trust(chosen),
     )
-    if chosen.api == own:
+    if chosen.api == own and not chosen.chat_only:
         return http
-    return Translated(http, translation(family.name), model=chosen.model, vault=vault)
+    translated = Translated(http, translation(family.name), model=chosen.model, vault=vault)
+    return ChatOnly(http, translated) if chosen.api == own else translated
 
 
 def check_upstream(upstream: given.Upstream) -> None:
