@@ -22,13 +22,11 @@ from typing import Self
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from masking.core.errors import ConfigurationError, MaskingError
+from masking.core.errors import ConfigurationError
 from masking.gateway.app import Gateway
 from masking.gateway.settings import Limits, Settings
 
 __all__ = ["Server"]
-
-_log = logging.getLogger("masking.gateway")
 
 
 class Server:
@@ -89,14 +87,9 @@ class Server:
         self._reloading = asyncio.get_running_loop().run_in_executor(None, self.reload)
 
     def reload(self) -> bool:
-        """Read the rules again, and whether that went well; open streams keep those that they began with."""
-        try:
-            self.gateway.reload()
-        except MaskingError as error:
-            _log.error("the rules stay as they are: %s", error)
-            return False
-        _log.info("rules read again")
-        return True
+        """Read rules and configuration again, and whether that went well; open streams keep those that they began
+        with."""
+        return self.gateway.reread()
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self.run, name="gateway", daemon=True)

@@ -256,6 +256,11 @@ class Settings(_Part):
     routes: dict[Name, Route] = Field(
         default={}, description="which APIs are served; empty: all of them, by the echo model"
     )
+    watch: Annotated[float, Field(ge=0)] = Field(
+        default=0.0,
+        description="seconds between two looks at this file and at those of the rules, which are read again when they "
+        "changed; 0: on SIGHUP alone",
+    )
     vault: Vault = Vault()
     limits: Limits = Limits()
     audit: Audit = Audit()
