@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from masking.gateway.maskers import Maskers
 from masking.gateway.metrics import TimedVault
 from masking.gateway.observer import Observer
 from masking.gateway.record import Record
-from masking.gateway.refusal import Refused
+from masking.gateway.refusal import Refused, spell
 from masking.gateway.relay import Relay, Send
 from masking.gateway.serving import Serving
 from masking.gateway.settings import Settings, Studio
@@ -38,6 +38,7 @@ Scope = Mapping[str, Any]
 
 _log = logging.getLogger("masking.gateway")
 
+_SHORT = 4_096  # characters of a query in which an operation is looked for, where the whole was too long
 _AT_START = ("listen", "vault", "limits", "audit", "studio")
 """Keys whose change needs a new start."""
 
@@ -223,11 +224,15 @@ class Gateway:
         try:
             request = incoming(scope)
         except Refused as error:
-            request = Incoming(scope["method"], scope["path"], "", "", {})
-            await Relay(request, FAMILIES["openai"], send).refuse(error, close=True)
+            request = Incoming(scope["method"], scope["path"], "", "", _named(scope["headers"]))
+            family = _family(request)
+            record.route = family.name
+            await Relay(request, family, send).refuse(error, close=True)
             self._refused(record, error)
             return
-        relay = Relay(request, _family(request), send)
+        family = _family(request)
+        record.route = family.name
+        relay = Relay(request, family, send)
         task = asyncio.current_task()
         assert task is not None
         watch: asyncio.Task[None] | None = None
@@ -289,6 +294,18 @@ class Gateway:
             await relay.refuse(error, close=not request.is_read)
         self._refused(record, error)
 
+    def turned_away(self, target: bytes, headers: Iterable[tuple[bytes, bytes]], error: Refused) -> bytes:
+        """Count and note a request that was refused before it was one; the body of the answer. `target` and `headers`
+        as far as they came, b"" for none."""
+        record = Record()
+        family = FAMILIES["openai"]  # whose error shape most SDKs read
+        if target:
+            path, _, query = target.decode("latin-1").partition("?")
+            family = _family(Incoming("", path, "", query[:_SHORT], _named(headers)))
+            record.route = family.name
+        self._refused(record, error)
+        return spell(family.shape, error)
+
     def _refused(self, record: Record, error: Refused) -> None:
         record.decision, record.code = "refused", error.code
         self._serving.observer.refused(record)
@@ -330,6 +347,11 @@ async def _watch_client(receive: Receive, task: asyncio.Task[Any]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     task.cancel()
+
+
+def _named(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name, however often they come."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
 
 
 def _family(request: Incoming) -> Family:

@@ -111,14 +111,16 @@ async def read_body(request: Incoming, receive: Receive, *, limit: int, seconds:
                     return False
                 part = message.get("body", b"")
                 size += len(part)
-                if size > limit:
-                    await _discard(receive)
-                    raise too_long
                 parts.append(part)
-                if not message.get("more_body", False):
+                goes_on = message.get("more_body", False)
+                if size > limit or not goes_on:
                     break
     except TimeoutError:
         raise Refused(408, "body_too_slow", f"the body was not there after {seconds:g} seconds") from None
+    if size > limit:
+        if goes_on:
+            await _discard(receive)
+        raise too_long
     request.body = parts[0] if len(parts) == 1 else b"".join(parts)
     request.is_read = True
     return True
