@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import httpx
 import pytest
 from gateway_server import Watched, serving
 
@@ -101,11 +100,6 @@ def server(upstream: Watched, log: Path) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(params=APIS)
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 def head(api: Api, *, path: str = "", method: str = "POST", **more: str) -> bytes:
     lines = {
         "host": "x",
@@ -155,14 +149,23 @@ def ask(server: Server, *parts: bytes, pause: float = 0.0, end: bool = False) ->
 
 
 def refusals(server: Server) -> dict[str, float]:
-    page = httpx.get(f"{server.url}/metrics").text.splitlines()
+    page = server.gateway._serving.observer.page()[2].decode().splitlines()
     counts = (line.rpartition(" ") for line in page if line.startswith("masking_refusals_total{"))
     return {label: float(count) for label, _, count in counts}
 
 
-def noted(log: Path) -> list[dict[str, Any]]:
+def noted(log: Path) -> list[tuple[str, str, str]]:
+    """Route, decision and code of every request in the audit log."""
     lines = (json.loads(line) for line in log.read_text("utf-8").splitlines())
-    return [line for line in lines if line["event"] == "request"]
+    return [(line["route"], line["decision"], line.get("code", "")) for line in lines if line["event"] == "request"]
+
+
+def soon(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Whether it comes true: what is noted is noted after the answer."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
 
 
 # The bytes of a request, the status and the code of its refusal.
@@ -260,7 +263,11 @@ IN_A_FORM = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+# Whose API it is does not matter to a clock: byte by byte once is enough.
+EACH = [(name, attack) for name in APIS for attack in ATTACKS if name == "openai" or "byte by byte" not in attack]
+
+
+@pytest.mark.parametrize(("name", "attack"), EACH, ids=[f"{name}-{attack}" for name, attack in EACH])
 def test_refused_in_its_own_shape_counted_and_noted(
     server: Server, upstream: Watched, log: Path, name: str, attack: str
 ) -> None:
@@ -278,12 +285,11 @@ def test_refused_in_its_own_shape_counted_and_noted(
     assert code_of(name, body) == code
     assert PHONE.encode() not in body
     assert not upstream.seen
+    assert soon(lambda: noted(log)[lines:] == [(route, "refused", code)]), noted(log)[lines:]
     assert refusals(server).get(label, 0.0) == before.get(label, 0.0) + 1
-    assert [(line["route"], line["decision"], line["code"]) for line in noted(log)[lines:]] == [
-        (route, "refused", code)
-    ]
 
 
+@pytest.mark.parametrize("name", APIS)
 def test_after_all_of_it_a_good_request_is_served(server: Server, upstream: Watched, name: str) -> None:
     api = APIS[name]
     body = as_messages(json.dumps(MESSAGES).encode()) if name == "dms" else api.spell(json.dumps(api.body).encode())
