@@ -195,6 +195,7 @@ def test_what_has_no_counterpart_is_refused_by_name(
 ) -> None:
     usual = httpx.post(server.url + path, json=BASES[path])
     upstream.seen.clear()
+    refused, replies = counted(server, "refusals"), counted(server, "upstream_responses")
     answer = httpx.post(server.url + path, json={**BASES[path], **beside})
     if beside == {"generationConfig": []}:  # asks for nothing
         assert answer.status_code == 200
@@ -205,6 +206,14 @@ def test_what_has_no_counterpart_is_refused_by_name(
     assert f"{SHAPES[path](answer.json())}:".startswith(f"{name}:" if name else "input")
     assert not upstream.seen
     assert PHONE not in answer.text
+    # It was refused, and not sent to an upstream that would have broken.
+    assert (counted(server, "refusals"), counted(server, "upstream_responses")) == (refused + 1, replies)
+
+
+def counted(server: Server, name: str) -> float:
+    """The sum of a counter."""
+    page = server.gateway._serving.observer.page()[2].decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in page if line.startswith(f"masking_{name}_total{{"))
 
 
 @pytest.mark.parametrize("path", [path for path in BASES if path != GENERATION])

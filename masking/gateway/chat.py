@@ -204,7 +204,7 @@ class CallIds:
     def call(self, name: str, given: str = "") -> str:
         """The id of a call."""
         self.count += 1
-        made = given or f"call_{self.count}"
+        made = given or f"made_call_{self.count}"
         self.open.append((name, made))
         return made
 

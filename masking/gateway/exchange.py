@@ -78,6 +78,9 @@ async def exchange(serving: Serving, request: Incoming, relay: Relay, record: Re
         upstream = serving.upstreams[family.name]
         if family.is_openapi and not isinstance(upstream, HttpUpstream):
             check(outgoing)  # what the service itself would do
+        prepare = getattr(upstream, "prepare", None)
+        if prepare is not None:
+            await prepare(outgoing)
         await serving.observer.sending(record)
         relay.early = _early(request)
         with serving.observer.tracing.part("masking.upstream"):

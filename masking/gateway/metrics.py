@@ -6,7 +6,7 @@
 
 | name | what |
 | --- | --- |
-| `masking_requests_total{route,decision}` | requests by decision: masked, clean, unmasked, refused, failed, gone |
+| `masking_requests_total{route,decision}` | requests by decision: masked, clean, unmasked, refused |
 | `masking_findings_total{entity}` | what was found in requests |
 | `masking_redactions_total{entity}` | new values that were redacted in answers |
 | `masking_refusals_total{route,reason}` | refusals by code |

@@ -53,9 +53,17 @@ class ChatOnly:
         self._upstream = upstream
         self._translated = translated
 
+    async def prepare(self, outgoing: Outgoing) -> None:
+        """Raises Refused for a response that cannot be translated."""
+        if _is_response(outgoing):
+            await self._translated.prepare(outgoing)
+
     async def send(self, outgoing: Outgoing) -> Reply:
-        is_response = outgoing.tail.startswith("/responses")
-        return await (self._translated if is_response else self._upstream).send(outgoing)
+        return await (self._translated if _is_response(outgoing) else self._upstream).send(outgoing)
+
+
+def _is_response(outgoing: Outgoing) -> bool:
+    return outgoing.tail.startswith("/responses")
 
 
 class Translated:
@@ -71,36 +79,49 @@ class Translated:
         self._history = History(vault)
         self._tasks: dict[tuple[str, str], _Answer] = {}
 
-    async def send(self, outgoing: Outgoing) -> Reply:
+    async def prepare(self, outgoing: Outgoing) -> None:
+        """Translate the request. Raises Refused for one that cannot be, VaultError where its history is not there."""
         asked = self._translation.ask(outgoing)
+        kept: list[Any] = []
+        match asked:
+            case Stop(task, _):
+                self._running(outgoing.owner, task)
+            case Asked():
+                body = asked.body
+                before = await asyncio.to_thread(self._history.load, outgoing.owner, outgoing.category, asked.memory)
+                kept = [*before, *body["messages"]]
+                body["messages"] = [*asked.instructions, *kept]
+                body["model"] = self._model or body.get("model") or ""
+                if not body["model"]:
+                    raise Refused(400, "MissingModel", "name a model; this upstream has no own one")
+                body["stream"] = asked.stream
+                if not asked.stream:
+                    body.pop("stream_options", None)
+        outgoing.prepared = asked, kept
+
+    async def send(self, outgoing: Outgoing) -> Reply:
+        if outgoing.prepared is None:
+            await self.prepare(outgoing)
+        asked, kept = outgoing.prepared
         match asked:
             case Told(doc):
                 return _Document(200, doc)
             case Stop(task, doc):
-                self._stop(outgoing.owner, task)
+                self._running(outgoing.owner, task).stop()
                 return _Document(200, doc)
             case Listing():
                 return await self._listed(outgoing, asked)
-        before = await asyncio.to_thread(self._history.load, outgoing.owner, outgoing.category, asked.memory)
-        body = asked.body
-        kept = [*before, *body["messages"]]
-        body["messages"] = [*asked.instructions, *kept]
-        body["model"] = self._model or body.get("model") or ""
-        if not body["model"]:
-            raise Refused(400, "MissingModel", "name a model; this upstream has no own one")
-        body["stream"] = asked.stream
-        if not asked.stream:
-            body.pop("stream_options", None)
-        reply = await self._upstream.send(_request(outgoing, "POST", "/chat/completions", json.dumps(body).encode()))
+        body = json.dumps(asked.body).encode()
+        reply = await self._upstream.send(_request(outgoing, "POST", "/chat/completions", body))
         if reply.status >= 400:
             return await self._error(reply)
         return _Answer(self, reply, asked, outgoing, kept)
 
-    def _stop(self, owner: str, task: str) -> None:
+    def _running(self, owner: str, task: str) -> _Answer:
         running = self._tasks.get((owner, task))
         if running is None:
             raise Refused(404, "InvalidTaskId.NotFound", "no such task is running at this gateway")
-        running.stop()
+        return running
 
     async def _listed(self, outgoing: Outgoing, asked: Listing) -> Reply:
         reply = await self._upstream.send(_request(outgoing, "GET", "/models", b""))

@@ -64,6 +64,8 @@ class Outgoing:
     """Whose sessions it may use."""
     category: str = ""
     """By which it was masked."""
+    prepared: Any = None
+    """What an upstream that prepares has made of it."""
 
 
 class UpstreamBroke(Exception):  # noqa: N818 - what happened, not whose error
@@ -92,7 +94,8 @@ class Reply(Protocol):
 
 
 class Upstream(Protocol):
-    """Sends one request."""
+    """Sends one request. One that has `async prepare(outgoing)` is asked first, before anything is noted as sent: it
+    raises Refused for what it cannot send."""
 
     async def send(self, outgoing: Outgoing) -> Reply:
         """The reply, once its head is there. Raises Refused when there is none."""
