@@ -172,6 +172,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (APP, {"input": {"messages": "x"}}, "input.messages"),
     (APP, {"input": {"messages": [1]}}, "input.messages"),
     (APP, {"input": {}}, ""),
+    (GENERATION, {"input": {"messages": [{"content": [{"audio": "a"}]}]}}, "input.messages[0].content[0].audio"),
+    (GENERATION, {"input": {"messages": [{"content": [1]}]}}, "input.messages[0].content[0]"),
     (GENERATION, {"parameters": {"n": 2}}, "parameters.n"),
     (GENERATION, {"parameters": {"incremental_output": "yes"}}, "parameters.incremental_output"),
     (GENERATION, {"unheard": 1}, "unheard"),

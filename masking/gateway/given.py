@@ -53,6 +53,11 @@ class Given:
         value = self.value(name)
         return value if asks(value) else None
 
+    def all(self) -> dict[str, Any]:
+        """All of it, as it is."""
+        self._unread.clear()
+        return dict(self._values)
+
     def value(self, name: str) -> Any:
         """A value as it is, false and empty ones, too."""
         self._unread.discard(name)

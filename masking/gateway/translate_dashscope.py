@@ -53,7 +53,10 @@ class DashScope:
             document.end()
             body["model"] = model
             as_text = form == "text" or (not form and is_asked_with_prompt)
-            return Asked(body, _Generation(stream=stream, is_pieces=is_pieces, as_text=as_text), stream)
+            speaker: _Speaker = _Generation(stream=stream, is_pieces=is_pieces, as_text=as_text)
+            if "/multimodal-generation/" in outgoing.tail:
+                speaker = _Multimodal(stream=stream, is_pieces=is_pieces, as_text=False)
+            return Asked(body, speaker, stream)
         session = given.text("session_id") or uuid4().hex
         thoughts = options.flag("has_thoughts") is True
         options.skip("flow_stream_mode")
@@ -68,8 +71,22 @@ def _messages(given: Given) -> list[Any]:
     messages = given.take("messages") or []
     if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
         raise given.refused("messages", "a list of objects is required")
+    for number, message in enumerate(messages):
+        if isinstance(message.get("content"), list):
+            parts = Given(message, f"input.messages[{number}]").objects("content")
+            message["content"] = [_part(part) for part in parts]
     prompt = given.text("prompt")
     return [*messages, {"role": "user", "content": prompt}] if prompt else messages
+
+
+def _part(part: Given) -> dict[str, Any]:
+    """A part of a multimodal message, which has no type of its own; one in OpenAI's form stays as it is."""
+    if part.text("type"):
+        return part.all()
+    image = part.text("image")
+    made = {"type": "image_url", "image_url": {"url": image}} if image else {"type": "text", "text": part.text("text")}
+    part.end()
+    return made
 
 
 class _Speaker:
@@ -132,13 +149,21 @@ class _Generation(_Speaker):
         if self._as_text:
             output: dict[str, Any] = {"text": said, "finish_reason": reason}
         else:
-            message: dict[str, Any] = {"role": "assistant", "content": said}
+            message: dict[str, Any] = {"role": "assistant", "content": self._content(said)}
             if thought:
                 message["reasoning_content"] = thought
             if calls:
                 message["tool_calls"] = calls
             output = {"choices": [{"finish_reason": reason, "message": message}]}
         return {"output": output, "usage": self._usage, "request_id": self._request_id}
+
+    def _content(self, said: str) -> Any:
+        return said
+
+
+class _Multimodal(_Generation):
+    def _content(self, said: str) -> Any:
+        return [{"text": said}] if said else []
 
 
 class _Application(_Speaker):
