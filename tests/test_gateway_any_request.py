@@ -119,9 +119,11 @@ def spoilt(document: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
         holder, name = data.draw(st.sampled_from(list(places(made))))
         match data.draw(st.sampled_from(["change", "add", "remove"])):
             case "change":
-                holder[name] = data.draw(ODD)
+                holder[name] = copy.deepcopy(data.draw(ODD))
             case "add" if isinstance(holder, dict):
-                holder[data.draw(st.sampled_from(["text", "type", "role", "content", "name", "x"]))] = data.draw(ODD)
+                holder[data.draw(st.sampled_from(["text", "type", "role", "content", "name", "x"]))] = copy.deepcopy(
+                    data.draw(ODD)
+                )
             case "remove" if isinstance(holder, dict):
                 del holder[name]
         if not made:

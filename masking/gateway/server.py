@@ -166,7 +166,6 @@ def _protocol(limits: Limits, turned_away: TurnedAway) -> type[asyncio.Protocol]
         def on_message_begin(self) -> None:
             super().on_message_begin()
             self._size = 0
-            self._came = True
             if self._head is None:
                 self._wait_for_head()
 
