@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -17,11 +20,14 @@ if TYPE_CHECKING:
     from masking.core.rulefile import Library
 
 __all__ = [
+    "Mark",
     "category_names",
     "category_source",
+    "mark_of",
     "read_category",
     "read_descriptors",
     "read_session",
+    "reading",
     "recogniser_names",
     "shipped",
     "write_session",
@@ -30,6 +36,39 @@ __all__ = [
 _CHECKOUT = Path(__file__).resolve().parents[1]
 _SUFFIX = ".yaml"
 _PART = re.compile(r"\w[\w.-]*")
+
+Mark = tuple[int, int, int] | None
+"""By what a file is known to be the same: when it was changed (nanoseconds), its bytes, its place; None: not there."""
+
+_seen: ContextVar[dict[Path, Mark] | None] = ContextVar("masking.files", default=None)
+
+
+def mark_of(file: Path) -> Mark:
+    """The file as it is now."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+@contextmanager
+def reading() -> Iterator[dict[Path, Mark]]:
+    """The user's own files that are read meanwhile, as they were just before, and those that would have been read, were
+    they there."""
+    files: dict[Path, Mark] = {}
+    token = _seen.set(files)
+    try:
+        yield files
+    finally:
+        _seen.reset(token)
+
+
+def _note(path: Path) -> Path:
+    files = _seen.get()
+    if files is not None:
+        files.setdefault(path, mark_of(path))
+    return path
 
 
 def shipped(folder: Literal["rules", "providers"]) -> Traversable:
@@ -87,7 +126,7 @@ def category_source(name: str | Path) -> tuple[str, str, Library]:
     if not _is_path(path):
         return _shipped_source(str(name))
     try:
-        return path.read_text("utf-8"), str(path), _Beside(path.parent)
+        return _note(path).read_text("utf-8"), str(path), _Beside(path.parent)
     except OSError as error:
         raise ConfigurationError(f"cannot read the category {path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -108,7 +147,7 @@ def read_descriptors(*own: str | Path) -> Descriptors:
 
     if not own:
         return _shipped_descriptors()
-    mine = [_own_descriptor(file) for path in own for file in _files(Path(path))]
+    mine = [_own_descriptor(_note(file)) for path in own for file in _files(_note(Path(path)))]
     ids = {descriptor.id for descriptor in mine}
     return Descriptors([*mine, *(descriptor for descriptor in _shipped_descriptors() if descriptor.id not in ids)])
 
@@ -207,16 +246,16 @@ class _Beside:
     def recogniser(self, name: str) -> tuple[str, str]:
         theme, _, short = name.partition(".")
         own = self._folder / "recognisers" / theme / f"{short}{_SUFFIX}"
-        return self._read(own) if _is_name(name) and own.is_file() else _Shipped().recogniser(name)
+        return self._read(own) if _is_name(name) and _note(own).is_file() else _Shipped().recogniser(name)
 
     def terms(self, name: str) -> tuple[str, str]:
         # The user's own file may lie anywhere: who writes a category could read it anyway.
         own = self._folder / name
-        return self._read(own) if own.is_file() else _Shipped().terms(name)
+        return self._read(own) if _note(own).is_file() else _Shipped().terms(name)
 
     def category(self, name: str) -> tuple[str, str, Library]:
         own = self._folder / (name if Path(name).suffix in {".yaml", ".yml"} else name + _SUFFIX)
-        if not own.is_file():
+        if not _note(own).is_file():
             return _Shipped().category(name)
         text, file = self._read(own)
         return text, file, _Beside(own.parent)

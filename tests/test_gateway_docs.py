@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -43,11 +44,14 @@ def test_a_curl_example(server: Server, upstream: Watched, example: str) -> None
     if "/metrics" in example:
         assert "masking_findings_total" in said
         return
+    if "TaskStop" in example:  # it carries no text
+        assert json.loads(said)["Result"] == "success"
+        return
     assert "<PHONE_NUMBER_1>" in upstream.text
     assert "13800138000" not in upstream.text
     assert "138" in said
     assert "error" not in said.lower()
-    if '"stream": true' not in example and "SSE" not in example and "ChatMessages" not in example:
+    if not any(word in example for word in ('"stream": true', "SSE", "sse", "ChatMessages")):
         assert "13800138000" in said
 
 

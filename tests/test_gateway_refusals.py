@@ -148,7 +148,7 @@ HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: applicat
 RAW = [
     ("many headers", HEAD + b"".join(b"x-%d: 1\r\n" % n for n in range(60)) + b"\r\n", b" 431 "),
     ("long headers", HEAD + b"x: " + b"a" * 9_000 + b"\r\n\r\n", b" 431 "),
-    ("long request line", b"GET /?" + b"a" * 3_000_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", b" 414 "),
+    ("long request line", b"GET /v1/models?" + b"a" * 3_000_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", b" 414 "),
     ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b" 400 "),
     ("slow head", HEAD, b" 408 "),
     ("slow body", HEAD + b"content-length: 10\r\n\r\n{", b" 408 "),

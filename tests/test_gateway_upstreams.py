@@ -170,6 +170,27 @@ def test_generation_from_a_chat_completion(translated: Server, incremental: bool
     assert ("".join(texts) if incremental else texts[-1]) == whole.output.choices[0].message.content
 
 
+@pytest.mark.parametrize("incremental", [True, False])
+def test_a_multimodal_conversation_from_a_chat_completion(
+    translated: Server, upstream: EchoServer, incremental: bool
+) -> None:
+    dashscope = pytest.importorskip("dashscope")
+    image = "https://example.com/a.png"
+    options: dict[str, Any] = {
+        "api_key": "none", "base_address": f"{translated.url}/api/v1", "model": "qwen-vl-plus",
+        "messages": [{"role": "user", "content": [{"image": image}, {"text": PROMPT}]}],
+    }  # fmt: skip
+    whole = dashscope.MultiModalConversation.call(**options)
+    items = list(dashscope.MultiModalConversation.call(**options, stream=True, incremental_output=incremental))
+    texts = ["".join(part["text"] for part in item.output.choices[0].message.content) for item in items]
+    sent = json.loads(upstream.seen[0][2])["messages"][0]["content"]
+
+    assert PROMPT in whole.output.choices[0].message.content[0]["text"]
+    assert PROMPT in ("".join(texts) if incremental else texts[-1])
+    assert sent[0] == {"type": "image_url", "image_url": {"url": image}}
+    assert sent[1] == {"type": "text", "text": f"我的手机号是{PLACEHOLDER}。"}
+
+
 def test_tool_calls_of_generation_from_a_chat_completion(translated: Server) -> None:
     dashscope = pytest.importorskip("dashscope")
     stream = dashscope.Generation.call(

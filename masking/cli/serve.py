@@ -48,7 +48,7 @@ def command(
     FILE is the configuration (YAML). Without one every API is answered by the echo model, which quotes what it was
     sent, so that all of it can be tried offline, at 127.0.0.1:8000.
 
-    SIGTERM lets open streams end; SIGHUP reads the rules again.
+    SIGTERM lets open streams end; SIGHUP reads the rules and FILE again.
 
     \b
     Examples:
@@ -61,7 +61,7 @@ def command(
     if check:
         _check(file, {"host": host, "port": port, "names": names}, as_json=as_json)
         return
-    server = _server(_settings(file, {"host": host, "port": port, "names": names}))
+    server = _server(file, {"host": host, "port": port, "names": names})
     from masking.gateway.logs import configure
 
     configure("INFO", "json" if log == "json" else "text")
@@ -89,12 +89,15 @@ def _settings(file: Path | None, given: dict[str, Any]) -> Settings:
         raise ConfigurationError("--host: beyond this machine only with clients in FILE, or open: true") from None
 
 
-def _server(settings: Settings) -> Server:
+def _server(file: Path | None, given: dict[str, Any]) -> Server:
     try:
+        from masking.gateway.app import Gateway
         from masking.gateway.server import Server
+        from masking.gateway.settingsfile import Source
     except ImportError as error:
         raise _missing(error) from None
-    return Server(settings)
+    source = Source(file, lambda: _settings(file, given)) if file is not None else None
+    return Server(gateway=Gateway(_settings(file, given), source=source))
 
 
 def _missing(error: ImportError) -> ConfigurationError:

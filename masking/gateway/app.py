@@ -5,26 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from masking.core.errors import ConfigurationError, MaskingError
-from masking.gateway.auth import Account, Authenticator, SharedNonces
+from masking.files import Mark, mark_of
+from masking.gateway.auth import MemoryNonces, SharedNonces
 from masking.gateway.exchange import Receive, admit, exchange, read_body, refused
-from masking.gateway.family import FAMILIES, Family, family_of
+from masking.gateway.family import FAMILIES, Family, Name, family_of
 from masking.gateway.incoming import Incoming, incoming
 from masking.gateway.maskers import Maskers
 from masking.gateway.metrics import TimedVault
 from masking.gateway.observer import Observer
 from masking.gateway.record import Record
-from masking.gateway.refusal import Refused
+from masking.gateway.refusal import Refused, spell
 from masking.gateway.relay import Relay, Send
 from masking.gateway.serving import Serving
 from masking.gateway.settings import Settings, Studio
+from masking.gateway.settingsfile import Source
 from masking.gateway.upstream import Network, Upstream, UpstreamBroke
-from masking.gateway.wiring import access_key, check_upstream, make_upstream, make_vault
+from masking.gateway.watch import Watch
+from masking.gateway.wiring import check_upstream, make_authenticator, make_upstream, make_vault
 from masking.vault import Vault
 
 __all__ = ["Gateway"]
@@ -32,6 +37,10 @@ __all__ = ["Gateway"]
 Scope = Mapping[str, Any]
 
 _log = logging.getLogger("masking.gateway")
+
+_SHORT = 4_096  # characters of a query in which an operation is looked for, where the whole was too long
+_AT_START = ("listen", "vault", "limits", "audit", "studio")
+"""Keys whose change needs a new start."""
 
 
 class Gateway:
@@ -47,27 +56,25 @@ class Gateway:
         *,
         upstreams: Mapping[str, Upstream] | None = None,
         vault: Vault | None = None,
+        source: Source | None = None,
     ) -> None:
-        """Reads rules, secrets and models: raises what is wrong with them as MaskingError."""
+        """Reads rules, secrets and models: raises what is wrong with them as MaskingError. `source` is read again with
+        the rules."""
         self.settings = settings or Settings()
         limits = self.settings.limits
         self._given = dict(upstreams or {})
+        self._source = source
+        self._source_mark = mark_of(source.file) if source is not None else None
+        self._reading = Lock()
         self._network: Network | None = None
+        self._files: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._open: dict[Relay, asyncio.Task[Any]] = {}
         self._studio_path = self.settings.studio.path + "/"
         self._studio = _studio(self.settings.studio) if self.settings.studio.path else None
-        accounts = [
-            Account(
-                client.name,
-                api_keys=[key.read() for key in client.keys],
-                access_keys=[access_key(pair) for pair in client.access_keys],
-            )
-            for client in self.settings.clients
-        ]
         observer = Observer(self.settings.audit)
         kept = TimedVault(vault if vault is not None else make_vault(self.settings.vault), observer.metrics)
-        nonces = SharedNonces(kept) if self.settings.vault.blocks else None
+        self._nonces = SharedNonces(kept) if self.settings.vault.blocks else MemoryNonces()
         self._serving = Serving(
             self.settings,
             Maskers(self.settings),
@@ -75,7 +82,7 @@ class Gateway:
             ThreadPoolExecutor(limits.threads, thread_name_prefix="masking"),
             self.settings.served(),
             {},
-            Authenticator(accounts, nonces=nonces) if accounts else None,
+            make_authenticator(self.settings, self._nonces),
             {client.name: client for client in self.settings.clients},
             observer,
         )
@@ -97,19 +104,26 @@ class Gateway:
     async def start(self) -> None:
         """Open the network; within the event loop that serves. Raises MaskingError."""
         self._serving.observer.open()
-        network = self._network = Network.open()
-        settings, vault = self.settings, self._serving.vault
-        upstreams = {
+        self._network = Network.open()
+        self._serving = replace(self._serving, upstreams=self._upstreams(self.settings))
+        self._watch = asyncio.create_task(self._watch_streams())
+        if self.settings.watch:
+            self._files = asyncio.create_task(self._watch_files())
+
+    def _upstreams(self, settings: Settings) -> dict[Name, Upstream]:
+        network, vault = self._network, self._serving.vault
+        assert network is not None
+        return {
             name: self._given.get(route.upstream) or make_upstream(network, settings, FAMILIES[name], route, vault)
             for name, route in settings.served().items()
         }
-        self._serving = replace(self._serving, upstreams=upstreams)
-        self._watch = asyncio.create_task(self._watch_streams())
 
     async def stop(self) -> None:
         """Close what `start` opened, and the vault."""
         if self._watch is not None:
             self._watch.cancel()
+        if self._files is not None:
+            self._files.cancel()
         if self._network is not None:
             await self._network.close()
         self._serving.threads.shutdown(wait=False, cancel_futures=True)
@@ -125,10 +139,55 @@ class Gateway:
         self._serving.threads.shutdown()
 
     def reload(self) -> None:
-        """Read the rules again, for the requests that come from now on. Raises what is wrong with them, and goes on
-        with those that were in use."""
-        self._serving = replace(self._serving, maskers=Maskers(self.settings))
+        """Read the rules again, and the configuration where it has a source, for the requests that come from now on.
+        Raises what is wrong with them, and goes on with those that were in use."""
+        settings, mark = self.settings, self._source_mark
+        if self._source is not None:
+            mark = mark_of(self._source.file)
+            settings = self._source.read()
+        for name in _AT_START:
+            if getattr(settings, name) != getattr(self.settings, name):
+                raise ConfigurationError(
+                    f"{name}: counts from the next start on, so nothing else was taken over either"
+                )
+        serving = replace(self._serving, maskers=Maskers(settings))
+        if settings != self.settings:
+            serving = replace(
+                serving,
+                settings=settings,
+                routes=settings.served(),
+                upstreams=self._upstreams(settings),
+                authenticator=make_authenticator(settings, self._nonces),
+                clients={client.name: client for client in settings.clients},
+            )
+        self.settings, self._serving, self._source_mark = settings, serving, mark
         self._tell_categories()
+
+    def reread(self) -> bool:
+        """As `reload`, but a mistake is logged and counted; whether it went well."""
+        with self._reading:
+            try:
+                self.reload()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the old rules are in order
+                self._serving.observer.metrics.reloaded("refused")
+                what = str(error) if isinstance(error, MaskingError) else type(error).__name__
+                _log.error("the rules stay as they are: %s", what)
+                return False
+        self._serving.observer.metrics.reloaded("done")
+        _log.info("rules read again")
+        return True
+
+    async def _watch_files(self) -> None:
+        """Read again what changed."""
+        watch = Watch()
+        while True:
+            await asyncio.sleep(self.settings.watch or 1.0)
+            if self.settings.watch and await asyncio.to_thread(watch.look, self._watched()):
+                await asyncio.to_thread(self.reread)
+
+    def _watched(self) -> dict[Path, Mark]:
+        own = {self._source.file: self._source_mark} if self._source is not None else {}
+        return {**self._serving.maskers.files, **own}
 
     def _tell_categories(self) -> None:
         self._serving.observer.metrics.categories(self._serving.maskers.versions())
@@ -165,11 +224,15 @@ class Gateway:
         try:
             request = incoming(scope)
         except Refused as error:
-            request = Incoming(scope["method"], scope["path"], "", "", {})
-            await Relay(request, FAMILIES["openai"], send).refuse(error, close=True)
+            request = Incoming(scope["method"], scope["path"], "", "", _named(scope["headers"]))
+            family = _family(request)
+            record.route = family.name
+            await Relay(request, family, send).refuse(error, close=True)
             self._refused(record, error)
             return
-        relay = Relay(request, _family(request), send)
+        family = _family(request)
+        record.route = family.name
+        relay = Relay(request, family, send)
         task = asyncio.current_task()
         assert task is not None
         watch: asyncio.Task[None] | None = None
@@ -231,6 +294,18 @@ class Gateway:
             await relay.refuse(error, close=not request.is_read)
         self._refused(record, error)
 
+    def turned_away(self, target: bytes, headers: Iterable[tuple[bytes, bytes]], error: Refused) -> bytes:
+        """Count and note a request that was refused before it was one; the body of the answer. `target` and `headers`
+        as far as they came, b"" for none."""
+        record = Record()
+        family = FAMILIES["openai"]  # whose error shape most SDKs read
+        if target:
+            path, _, query = target.decode("latin-1").partition("?")
+            family = _family(Incoming("", path, "", query[:_SHORT], _named(headers)))
+            record.route = family.name
+        self._refused(record, error)
+        return spell(family.shape, error)
+
     def _refused(self, record: Record, error: Refused) -> None:
         record.decision, record.code = "refused", error.code
         self._serving.observer.refused(record)
@@ -272,6 +347,11 @@ async def _watch_client(receive: Receive, task: asyncio.Task[Any]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     task.cancel()
+
+
+def _named(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name, however often they come."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
 
 
 def _family(request: Incoming) -> Family:

@@ -74,10 +74,13 @@ async def exchange(serving: Serving, request: Incoming, relay: Relay, record: Re
         with serving.observer.tracing.part("masking.mask") as span:
             turn, outgoing = await _masked(serving, request, family, descriptor, masker, conversation, record, relay)
             span.set({"masking.findings": record.rules.total()})
-        outgoing.owner = who.owner
+        outgoing.owner, outgoing.category = who.owner, record.category
         upstream = serving.upstreams[family.name]
         if family.is_openapi and not isinstance(upstream, HttpUpstream):
             check(outgoing)  # what the service itself would do
+        prepare = getattr(upstream, "prepare", None)
+        if prepare is not None:
+            await prepare(outgoing)
         await serving.observer.sending(record)
         relay.early = _early(request)
         with serving.observer.tracing.part("masking.upstream"):
@@ -111,14 +114,16 @@ async def read_body(request: Incoming, receive: Receive, *, limit: int, seconds:
                     return False
                 part = message.get("body", b"")
                 size += len(part)
-                if size > limit:
-                    await _discard(receive)
-                    raise too_long
                 parts.append(part)
-                if not message.get("more_body", False):
+                goes_on = message.get("more_body", False)
+                if size > limit or not goes_on:
                     break
     except TimeoutError:
         raise Refused(408, "body_too_slow", f"the body was not there after {seconds:g} seconds") from None
+    if size > limit:
+        if goes_on:
+            await _discard(receive)
+        raise too_long
     request.body = parts[0] if len(parts) == 1 else b"".join(parts)
     request.is_read = True
     return True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Lock
 
 from masking.core.errors import UnmaskableError
 from masking.core.rule import ModelSource
-from masking.files import category_names
+from masking.files import Mark, category_names, reading
 from masking.gateway.refusal import Refused
 from masking.gateway.settings import Settings
 from masking.masker import Masker
@@ -29,6 +30,8 @@ class Maskers:
         self._key = settings.placeholder_key.read().encode() if settings.placeholder_key else None
         self._lock = Lock()
         self._made: dict[str, Masker] = {}
+        self.files: dict[Path, Mark] = {}
+        """What was read of the user's own, as it was then."""
         self._safe_paths: set[tuple[str, str]] = set()
         self.allowed = frozenset(settings.categories or category_names()) | {settings.category}
         own = [route.category for route in settings.routes.values()]
@@ -47,8 +50,12 @@ class Maskers:
             made = self._made.get(name)
             if made is None:
                 settings = self._settings
-                shadow = _shadow(settings) if name == settings.category else None
-                made = Masker(name, names=settings.names, providers=settings.providers, key=self._key, shadow=shadow)
+                with reading() as files:
+                    shadow = _shadow(settings) if name == settings.category else None
+                    made = Masker(
+                        name, names=settings.names, providers=settings.providers, key=self._key, shadow=shadow
+                    )
+                self.files = {**files, **self.files}
                 _warm(made)
                 if shadow is not None:
                     shadow.report = ShadowFile(settings.shadow.report or "")

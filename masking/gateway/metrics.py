@@ -6,7 +6,7 @@
 
 | name | what |
 | --- | --- |
-| `masking_requests_total{route,decision}` | requests by decision: masked, clean, unmasked, refused, failed, gone |
+| `masking_requests_total{route,decision}` | requests by decision: masked, clean, unmasked, refused |
 | `masking_findings_total{entity}` | what was found in requests |
 | `masking_redactions_total{entity}` | new values that were redacted in answers |
 | `masking_refusals_total{route,reason}` | refusals by code |
@@ -19,6 +19,7 @@
 | `masking_vault_errors_total{kind}` | calls that failed: down, conflict, limit, seal |
 | `masking_audit_lost_total` | audit lines that could not be written |
 | `masking_category_info{category,version}` | 1 for every category that is loaded |
+| `masking_reloads_total{outcome}` | rules and configuration read again: done, refused |
 
 Source: https://prometheus.io/docs/practices/naming/
 """
@@ -86,6 +87,12 @@ class Metrics:
         self._categories = Gauge(
             "masking_category_info", "Categories that are loaded", ["category", "version"], registry=registry
         )
+
+        self._reloads = Counter("masking_reloads", "Rules and configuration read again", ["outcome"], registry=registry)
+
+    def reloaded(self, outcome: str) -> None:
+        """Rules and configuration were read again, and taken over or refused."""
+        self._reloads.labels(outcome).inc()
 
     def requested(self, route: str, decision: str, entities: Mapping[str, int], added: float) -> None:
         """A request was masked and is on its way; `added` in seconds."""

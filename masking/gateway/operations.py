@@ -84,6 +84,10 @@ def _typed(name: str, value: str) -> Any:
 
 def _document(name: str, value: str) -> Any:
     try:
-        return json.loads(value)
+        return json.loads(value, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise Refused(400, "InvalidParameter", f"{name}: not JSON") from None
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(name)  # NaN and Infinity are no JSON

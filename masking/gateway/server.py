@@ -14,7 +14,7 @@ import signal
 import socket
 import threading
 from asyncio.events import TimerHandle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -22,13 +22,14 @@ from typing import Self
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from masking.core.errors import ConfigurationError, MaskingError
+from masking.core.errors import ConfigurationError
 from masking.gateway.app import Gateway
+from masking.gateway.refusal import Refused
 from masking.gateway.settings import Limits, Settings
 
 __all__ = ["Server"]
 
-_log = logging.getLogger("masking.gateway")
+TurnedAway = Callable[[bytes, Iterable[tuple[bytes, bytes]], Refused], bytes]
 
 
 class Server:
@@ -43,7 +44,7 @@ class Server:
         self._socket = _bound(listen.host, listen.port)
         config = uvicorn.Config(
             self.gateway,
-            http=_protocol(limits),
+            http=_protocol(limits, self.gateway.turned_away),
             ws="none",
             lifespan="on",
             loop="auto",
@@ -89,14 +90,9 @@ class Server:
         self._reloading = asyncio.get_running_loop().run_in_executor(None, self.reload)
 
     def reload(self) -> bool:
-        """Read the rules again, and whether that went well; open streams keep those that they began with."""
-        try:
-            self.gateway.reload()
-        except MaskingError as error:
-            _log.error("the rules stay as they are: %s", error)
-            return False
-        _log.info("rules read again")
-        return True
+        """Read rules and configuration again, and whether that went well; open streams keep those that they began
+        with."""
+        return self.gateway.reread()
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self.run, name="gateway", daemon=True)
@@ -150,12 +146,14 @@ def _bound(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _protocol(limits: Limits) -> type[asyncio.Protocol]:
-    """uvicorn's protocol over httptools, which by itself takes heads of any length and at any pace."""
+def _protocol(limits: Limits, turned_away: TurnedAway) -> type[asyncio.Protocol]:
+    """uvicorn's protocol over httptools, which by itself takes heads of any length and at any pace. `turned_away` is
+    told of every request that is refused here, and says how."""
 
     class Limited(HttpToolsProtocol):
         _head: TimerHandle | None = None
         _size = 0
+        _came = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -208,9 +206,9 @@ def _protocol(limits: Limits) -> type[asyncio.Protocol]:
             raise _TooMuch
 
         def _write(self, status: int, code: str, what: str) -> None:
-            # Which API it would be is not known yet; most SDKs read OpenAI's shape.
-            body = b'{"error": {"message": "%s", "type": "masking_refused", "param": null, "code": "%s"}}'
-            body %= (what.encode(), code.encode())
+            body = b""
+            if self._came:  # a connection on which nothing came is no request
+                body = turned_away(self.url or b"", self.headers or (), Refused(status, code, what))
             head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
             self._stop_waiting()
             self.transport.write(STATUS_LINE[status] + head + body)
@@ -219,6 +217,7 @@ def _protocol(limits: Limits) -> type[asyncio.Protocol]:
         def data_received(self, data: bytes) -> None:
             if self.transport.is_closing():
                 return
+            self._came = True
             super().data_received(data)
 
         def send_400_response(self, msg: str) -> None:

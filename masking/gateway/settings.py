@@ -39,7 +39,7 @@ Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Api = Literal["echo", "dms", "rdsai", "dashscope", "openai", "anthropic", "gemini", "ollama"]
 
-TRANSLATED: tuple[Name, ...] = ("dms", "rdsai", "dashscope", "anthropic")
+TRANSLATED: tuple[Name, ...] = ("dms", "rdsai", "dashscope", "anthropic", "gemini", "ollama")
 """The APIs that an OpenAI-compatible server can stand behind."""
 
 _LOOPBACK = ("127.", "::1", "localhost")
@@ -134,6 +134,9 @@ class Upstream(_Part):
     model: str = Field(
         default="", description="for translated requests: the model to ask for, whatever the client names"
     )
+    chat_only: bool = Field(
+        default=False, description="openai: it has no /responses; those are translated to chat completions"
+    )
     connect: Seconds = Field(default=10.0, description="seconds until a connection stands")
     silence: Seconds = Field(default=300.0, description="seconds between two reads")
     certificate: Path | None = Field(
@@ -147,6 +150,8 @@ class Upstream(_Part):
             raise ValueError("url begins with http:// or https://")
         if self.api in ("dms", "rdsai") and self.access_key is None:
             raise ValueError("masking breaks the client's signature: give the access_key to sign with")
+        if self.chat_only and self.api != "openai":
+            raise ValueError("chat_only is for api: openai")
         if self.api == "echo" and (self.url or self.key or self.access_key):
             raise ValueError("echo is on this machine: it has no url and no keys")
         return self
@@ -250,6 +255,11 @@ class Settings(_Part):
     upstreams: dict[str, Upstream] = Field(default={}, description="servers by name")
     routes: dict[Name, Route] = Field(
         default={}, description="which APIs are served; empty: all of them, by the echo model"
+    )
+    watch: Annotated[float, Field(ge=0)] = Field(
+        default=0.0,
+        description="seconds between two looks at this file and at those of the rules, which are read again when they "
+        "changed; 0: on SIGHUP alone",
     )
     vault: Vault = Vault()
     limits: Limits = Limits()

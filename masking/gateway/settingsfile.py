@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
@@ -13,7 +15,15 @@ from masking.core.errors import ConfigurationError, ProviderError
 from masking.core.yamltext import Lines, load
 from masking.gateway.settings import Settings
 
-__all__ = ["read_settings"]
+__all__ = ["Source", "read_settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a configuration comes from, so that it can be read again."""
+
+    file: Path
+    read: Callable[[], Settings]
 
 
 def read_settings(path: Path) -> Settings:

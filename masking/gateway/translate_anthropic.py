@@ -7,18 +7,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
-from masking.gateway.chat import Asked, choice_of, compact, text, usage_of
+from masking.gateway.chat import Asked, choice_of, compact, pieces_of, text, usage_of
+from masking.gateway.given import Given, body_of
 from masking.gateway.refusal import Refused
-from masking.gateway.upstream import Outgoing
+from masking.gateway.upstream import Outgoing, UpstreamBroke
 
 __all__ = ["Anthropic"]
 
-_SAME = {"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p", "stop_sequences": "stop"}
-_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+_CODE = "invalid_request_error"
+_NUMBERS = {"max_tokens": "max_tokens", "temperature": "temperature", "top_p": "top_p", "top_k": "top_k"}
+_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
+_CHOICES = {"": "auto", "auto": "auto", "any": "required", "none": "none"}
 
 
 class Anthropic:
-    """`/v1/messages`: text, images in base64 or by address, tools and their results."""
+    """`/v1/messages`: text, images in base64 or by address, thinking, tools and their results."""
 
     def ask(self, outgoing: Outgoing) -> Asked:
         if not outgoing.tail.endswith("/messages"):
@@ -27,55 +30,79 @@ class Anthropic:
                 "not_found_error",
                 "behind this upstream there are messages alone: it neither counts tokens nor lists models",
             )
-        given = json.loads(outgoing.body)
-        if not isinstance(given.get("messages"), list):
-            raise Refused(400, "invalid_request_error", "messages: a list is required")
-        body = {name: given[own] for own, name in _SAME.items() if given.get(own) is not None}
-        messages: list[dict[str, Any]] = []
-        if given.get("system"):
-            messages.append({"role": "system", "content": _text(given["system"])})
-        for message in given["messages"]:
-            messages += _turn(message)
-        body |= {"model": given.get("model") or "", "messages": messages}
-        if given.get("tools"):
-            body["tools"] = [_tool(tool) for tool in given["tools"]]
-            body |= _choice(given.get("tool_choice") or {})
-        stream = given.get("stream") is True
+        given = body_of(outgoing, code=_CODE)
+        body: dict[str, Any] = {"model": given.text("model"), "messages": _messages(given), **given.same(_NUMBERS)}
+        if stop := given.texts("stop_sequences"):
+            body["stop"] = stop
+        given.only("service_tier", ["auto", "standard_only"])
+        if (about := given.object("metadata")) is not None and (user := about.text("user_id")):
+            body["user"] = user
+        thinks = _think(body, given)
+        _offer(body, given)
+        stream = given.flag("stream") is True
+        given.end()
         if stream:
             body["stream_options"] = {"include_usage": True}
-        return Asked(body, _Speaker(body["model"], stream=stream), stream)
+        return Asked(body, _Speaker(body["model"], stream=stream, thinks=thinks), stream)
 
 
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(text(part, "text") for part in content if isinstance(part, Mapping)) if content else ""
+def _messages(given: Given) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = []
+    if system := _text(given, "system"):
+        messages.append({"role": "system", "content": system})
+    asked = given.objects("messages")
+    if not asked:
+        raise given.refused("messages", "at least one is required")
+    for message in asked:
+        messages += _turn(message)
+    return messages
 
 
-def _turn(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _text(given: Given, name: str) -> str:
+    """Text, or parts that are text."""
+    content = given.take(name)
+    if content is None or isinstance(content, str):
+        return content or ""
+    said = []
+    for part in given.objects(name):
+        part.skip("cache_control", "citations")
+        if part.text("type") != "text":
+            raise part.refused("type", "this upstream takes text alone here")
+        said.append(part.text("text"))
+    return "\n".join(said)
+
+
+def _turn(message: Given) -> list[dict[str, Any]]:
     """One message is several in a chat completion when it holds results of tools."""
-    role, content = text(message, "role"), message.get("content")
-    if isinstance(content, str) or not isinstance(content, list):
-        return [{"role": role, "content": content if isinstance(content, str) else ""}]
+    role = message.text("role")
+    if role not in ("user", "assistant"):
+        raise message.refused("role", "user or assistant")
+    content = message.take("content")
+    if content is None or isinstance(content, str):
+        return [{"role": role, "content": content or ""}]
     turns: list[dict[str, Any]] = []
     parts: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []
-    for part in content:
-        match text(part, "type"):
+    for part in message.objects("content"):
+        part.skip("cache_control")
+        match part.text("type"):
             case "text":
-                parts.append({"type": "text", "text": text(part, "text")})
+                part.skip("citations")
+                parts.append({"type": "text", "text": part.text("text")})
             case "image":
-                parts.append({"type": "image_url", "image_url": {"url": _image(part.get("source") or {})}})
+                parts.append({"type": "image_url", "image_url": {"url": _image(part)}})
             case "tool_use":
-                function = {"name": text(part, "name"), "arguments": compact(part.get("input") or {})}
-                calls.append({"id": text(part, "id"), "type": "function", "function": function})
+                function = {"name": part.text("name"), "arguments": compact(part.mapping("input"))}
+                part.skip("caller")
+                calls.append({"id": part.text("id"), "type": "function", "function": function})
             case "tool_result":
-                said = _text(part.get("content") or "")
-                turns.append({"role": "tool", "tool_call_id": text(part, "tool_use_id"), "content": said})
+                said = _text(part, "content")
+                said = f"Error: {said}" if part.flag("is_error") else said
+                turns.append({"role": "tool", "tool_call_id": part.text("tool_use_id"), "content": said})
             case "thinking" | "redacted_thinking":
-                continue  # sealed for the provider that wrote it
+                part.skip("thinking", "signature", "data")  # sealed for the provider that wrote it
             case kind:
-                raise Refused(400, "invalid_request_error", f"messages: this upstream takes no part of type {kind}")
+                raise part.refused("type", f"this upstream takes no part of type {kind[:60]}")
     if parts or calls:
         plain = all(part["type"] == "text" for part in parts)
         said_parts: Any = "\n".join(part["text"] for part in parts) if plain else parts
@@ -84,39 +111,68 @@ def _turn(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     return turns
 
 
-def _image(source: Mapping[str, Any]) -> str:
-    if text(source, "type") == "url":
-        return text(source, "url")
-    return f"data:{text(source, 'media_type')};base64,{text(source, 'data')}"
+def _image(part: Given) -> str:
+    source = part.object("source")
+    if source is None:
+        raise part.refused("source", "an object is required")
+    match source.text("type"):
+        case "url":
+            return source.text("url")
+        case "base64":
+            return f"data:{source.text('media_type')};base64,{source.text('data')}"
+    raise source.refused("type", "base64 or url")
 
 
-def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    if "input_schema" not in tool:
-        raise Refused(400, "invalid_request_error", "tools: this upstream has no tools of its own")
-    function = {"name": text(tool, "name"), "parameters": tool["input_schema"]}
-    if text(tool, "description"):
-        function["description"] = text(tool, "description")
-    return {"type": "function", "function": function}
+def _think(body: dict[str, Any], given: Given) -> bool:
+    """Whether thoughts are to be shown."""
+    thinking = given.object("thinking")
+    if thinking is None:
+        return False
+    kind, budget = thinking.text("type"), thinking.number("budget_tokens")
+    if kind not in ("enabled", "adaptive", "disabled"):
+        raise thinking.refused("type", "enabled, adaptive or disabled")
+    body["enable_thinking"] = kind != "disabled"
+    if budget is not None:
+        body["thinking_budget"] = budget
+    return kind != "disabled"
 
 
-def _choice(choice: Mapping[str, Any]) -> dict[str, Any]:
-    match text(choice, "type"):
-        case "any":
-            return {"tool_choice": "required"}
-        case "none":
-            return {"tool_choice": "none"}
-        case "tool":
-            return {"tool_choice": {"type": "function", "function": {"name": text(choice, "name")}}}
-    return {}
+def _offer(body: dict[str, Any], given: Given) -> None:
+    tools = []
+    for tool in given.objects("tools"):
+        tool.skip("cache_control", "type")
+        if tool.take("input_schema") is None:
+            raise tool.refused("input_schema", "required: this upstream has no tools of its own")
+        function: dict[str, Any] = {"name": tool.text("name"), "parameters": tool.mapping("input_schema")}
+        if about := tool.text("description"):
+            function["description"] = about
+        tools.append({"type": "function", "function": function})
+    choice = given.object("tool_choice")
+    chosen: Any = None
+    if choice is not None:
+        kind, is_single = choice.text("type"), choice.flag("disable_parallel_tool_use")
+        if kind == "tool":
+            chosen = {"type": "function", "function": {"name": choice.text("name")}}
+        elif kind in _CHOICES:
+            chosen = _CHOICES[kind]
+        else:
+            raise choice.refused("type", "auto, any, tool or none")
+        if is_single and tools:
+            body["parallel_tool_calls"] = False
+    if tools:
+        body["tools"] = tools
+        body |= {"tool_choice": chosen} if chosen is not None else {}
 
 
 class _Speaker:
-    def __init__(self, model: str, *, stream: bool) -> None:
+    def __init__(self, model: str, *, stream: bool, thinks: bool) -> None:
         self.content_type = "text/event-stream; charset=utf-8" if stream else "application/json"
         self._id = f"msg_{uuid4().hex[:24]}"
         self._model = model
+        self._thinks = thinks
         self._begun = False
         self._index = -1
+        self._called: set[int] = set()
         self._open = ""  # what the open block is: text, or the index of a call
         self._reason = "stop"
         self._usage: dict[str, int] = {}
@@ -124,6 +180,8 @@ class _Speaker:
     def whole(self, answer: Mapping[str, Any]) -> bytes:
         message, reason = choice_of(answer, "message")
         content: list[dict[str, Any]] = []
+        if self._thinks and text(message, "reasoning_content"):
+            content.append({"type": "thinking", "thinking": text(message, "reasoning_content"), "signature": ""})
         if text(message, "content"):
             content.append({"type": "text", "text": text(message, "content")})
         content += [
@@ -133,7 +191,7 @@ class _Speaker:
                 "name": text(call, "function", "name"),
                 "input": _arguments(text(call, "function", "arguments")),
             }
-            for call in message.get("tool_calls") or []
+            for _, call in pieces_of(message)
         ]
         self._usage = usage_of(answer)
         whole = {**self._message(), "content": content, "stop_reason": _REASONS.get(reason, "end_turn")}
@@ -144,14 +202,22 @@ class _Speaker:
         yield from self._begin()
         delta, reason = choice_of(chunk, "delta")
         self._reason = reason or self._reason
+        thought = text(delta, "reasoning_content") if self._thinks else ""
+        if thought:
+            if self._open != "thinking":
+                yield from self._block("thinking", {"type": "thinking", "thinking": "", "signature": ""})
+            yield self._delta({"type": "thinking_delta", "thinking": thought})
         said = text(delta, "content")
         if said:
             if self._open != "text":
                 yield from self._block("text", {"type": "text", "text": ""})
             yield self._delta({"type": "text_delta", "text": said})
-        for piece in delta.get("tool_calls") or []:
-            name = f"call {piece.get('index', 0)}"
+        for number, piece in pieces_of(delta):
+            name = f"call {number}"
             if self._open != name:
+                if number in self._called:  # a block cannot be opened again
+                    raise UpstreamBroke("has the pieces of several calls in turns")
+                self._called.add(number)
                 use = {
                     "type": "tool_use",
                     "id": text(piece, "id"),

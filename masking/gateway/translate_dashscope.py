@@ -2,60 +2,91 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
-from masking.gateway.chat import Asked, Calls, choice_of, compact, text, usage_of
+from masking.gateway.chat import Asked, Calls, Memory, choice_of, compact, pieces_of, text, usage_of
+from masking.gateway.given import Given, body_of
 from masking.gateway.refusal import Refused
 from masking.gateway.upstream import Outgoing
 
 __all__ = ["DashScope"]
 
 _SAME = (
-    "temperature", "top_p", "top_k", "max_tokens", "seed", "stop", "repetition_penalty", "presence_penalty", "n",
+    "temperature", "top_p", "top_k", "max_tokens", "seed", "stop", "repetition_penalty", "presence_penalty",
     "logprobs", "top_logprobs", "enable_search", "search_options", "enable_thinking", "thinking_budget", "tools",
     "tool_choice", "parallel_tool_calls", "response_format",
 )  # fmt: skip
+_HEADERS = ("x-dashscope-plugin", "x-dashscope-datainspection")
 
 
 class DashScope:
-    """`apps/ID/completion` and `services/aigc/text-generation/generation`. Workflows stream as agents do."""
+    """`apps/ID/completion` and `services/aigc/text-generation/generation`. Workflows stream as agents do.
+
+    What only a real application has (plug-ins, workflow parameters, knowledge bases, long-term memory) is refused.
+    """
 
     def ask(self, outgoing: Outgoing) -> Asked:
-        document = json.loads(outgoing.body)
-        given, options = document.get("input") or {}, document.get("parameters") or {}
-        if not isinstance(given, dict) or not isinstance(options, dict):
-            raise Refused(400, "InvalidParameter", "input and parameters are objects")
+        document = body_of(outgoing)
+        document.skip("debug")  # the samples of the API send it, empty
+        for name in _HEADERS:
+            if outgoing.headers.get(name, "").strip() not in ("", "{}"):
+                raise Refused(400, "InvalidParameter", f"{name}: nothing that this upstream could do; leave it out")
+        given = document.object("input") or Given({}, "input")
+        options = document.object("parameters") or Given({}, "parameters")
+        is_asked_with_prompt = bool(given.text("prompt"))
         messages = _messages(given)
         if not messages:
             raise Refused(400, "InvalidParameter", "input holds neither prompt nor messages")
-        body = {name: options[name] for name in _SAME if options.get(name) is not None}
+        options.only("n", [1], "this upstream gives one answer")
+        body = {name: value for name in _SAME if (value := options.value(name)) is not None}
         body["messages"] = messages
         headers = outgoing.headers
         stream = headers.get("x-dashscope-sse") == "enable" or "text/event-stream" in headers.get("accept", "")
-        is_pieces = options.get("incremental_output") is True
+        is_pieces = options.flag("incremental_output") is True
+        form, is_app = options.text("result_format"), outgoing.tail.endswith("/completion")
+        model = document.text("model")
         if stream:
             body["stream_options"] = {"include_usage": True}
-        if not outgoing.tail.endswith("/completion"):
-            body["model"] = document.get("model") or ""
-            as_text = options.get("result_format") == "text" or ("result_format" not in options and "prompt" in given)
-            return Asked(body, _Generation(stream=stream, is_pieces=is_pieces, as_text=as_text), stream)
-        session = text(given, "session_id") or uuid4().hex
-        speaker = _Application(
-            session, stream=stream, is_pieces=is_pieces, thoughts=options.get("has_thoughts") is True
-        )
+        if not is_app:
+            document.end()
+            body["model"] = model
+            as_text = form == "text" or (not form and is_asked_with_prompt)
+            speaker: _Speaker = _Generation(stream=stream, is_pieces=is_pieces, as_text=as_text)
+            if "/multimodal-generation/" in outgoing.tail:
+                speaker = _Multimodal(stream=stream, is_pieces=is_pieces, as_text=False)
+            return Asked(body, speaker, stream)
+        session = given.text("session_id") or uuid4().hex
+        thoughts = options.flag("has_thoughts") is True
+        options.skip("flow_stream_mode")
+        document.end()
+        speaker = _Application(session, stream=stream, is_pieces=is_pieces, thoughts=thoughts)
         # Where a request has both, the messages count: https://help.aliyun.com/zh/model-studio/application-calling-guide
-        return Asked(body, speaker, stream, conversation="" if given.get("messages") else session)
+        memory = Memory() if given.take("messages") else Memory(session, session)
+        return Asked(body, speaker, stream, memory)
 
 
-def _messages(given: Mapping[str, Any]) -> list[Any]:
-    messages = given.get("messages") or []
-    if not isinstance(messages, list):
-        raise Refused(400, "InvalidParameter", "input.messages is a list")
-    prompt = given.get("prompt")
+def _messages(given: Given) -> list[Any]:
+    messages = given.take("messages") or []
+    if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
+        raise given.refused("messages", "a list of objects is required")
+    for number, message in enumerate(messages):
+        if isinstance(message.get("content"), list):
+            parts = Given(message, f"input.messages[{number}]").objects("content")
+            message["content"] = [_part(part) for part in parts]
+    prompt = given.text("prompt")
     return [*messages, {"role": "user", "content": prompt}] if prompt else messages
+
+
+def _part(part: Given) -> dict[str, Any]:
+    """A part of a multimodal message, which has no type of its own; one in OpenAI's form stays as it is."""
+    if part.text("type"):
+        return part.all()
+    image = part.text("image")
+    made = {"type": "image_url", "image_url": {"url": image}} if image else {"type": "text", "text": part.text("text")}
+    part.end()
+    return made
 
 
 class _Speaker:
@@ -85,15 +116,15 @@ class _Speaker:
         delta, reason = choice_of(chunk, "delta")
         self._reason = reason or self._reason
         said, thought = text(delta, "content"), text(delta, "reasoning_content")
-        pieces = delta.get("tool_calls") or []
+        pieces = _spelled(delta)
         if not said and not thought and not pieces:
             return
         if self._is_pieces:
-            yield self._event(self._document(said, thought, _spelled(pieces), "null"))
+            yield self._event(self._document(said, thought, pieces, "null"))
             return
         self._said += said
         self._thought += thought
-        self._calls.add(pieces)
+        self._calls.add(delta)
         yield self._event(self._document(self._said, self._thought, self._calls.whole(), "null"))
 
     def end(self) -> Iterator[bytes]:
@@ -118,13 +149,21 @@ class _Generation(_Speaker):
         if self._as_text:
             output: dict[str, Any] = {"text": said, "finish_reason": reason}
         else:
-            message: dict[str, Any] = {"role": "assistant", "content": said}
+            message: dict[str, Any] = {"role": "assistant", "content": self._content(said)}
             if thought:
                 message["reasoning_content"] = thought
             if calls:
                 message["tool_calls"] = calls
             output = {"choices": [{"finish_reason": reason, "message": message}]}
         return {"output": output, "usage": self._usage, "request_id": self._request_id}
+
+    def _content(self, said: str) -> Any:
+        return said
+
+
+class _Multimodal(_Generation):
+    def _content(self, said: str) -> Any:
+        return [{"text": said}] if said else []
 
 
 class _Application(_Speaker):
@@ -142,15 +181,14 @@ class _Application(_Speaker):
         return {"output": output, "usage": usage, "request_id": self._request_id}
 
 
-def _spelled(pieces: Any) -> list[Any]:
+def _spelled(delta: Mapping[str, Any]) -> list[Any]:
     """Pieces of calls as Model Studio has them: later ones with an empty name and id."""
     return [
         {
-            "index": piece.get("index", 0),
-            "id": piece.get("id") or "",
+            "index": index,
+            "id": text(piece, "id"),
             "type": "function",
             "function": {"name": text(piece, "function", "name"), "arguments": text(piece, "function", "arguments")},
         }
-        for piece in pieces
-        if isinstance(piece, Mapping)
+        for index, piece in pieces_of(delta)
     ]

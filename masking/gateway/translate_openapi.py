@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
-from masking.gateway.chat import Asked, choice_of, compact, text, usage_of
+from masking.gateway.chat import Asked, Memory, Stop, choice_of, compact, text, usage_of
+from masking.gateway.given import Given, asks
 from masking.gateway.operations import check, dms_parameters, parameters
 from masking.gateway.refusal import Refused
-from masking.gateway.upstream import Outgoing
+from masking.gateway.upstream import SIGNATURE, Outgoing
 
 __all__ = ["Dms", "RdsAi"]
 
@@ -26,6 +27,18 @@ _SAME = {
     "ModalitiesList": "modalities",
 }  # fmt: skip
 _EMBEDDED = {"AudioJson": "audio", "Tools": "tools"}
+_UNTRANSLATED = {
+    "Input": "embeddings are not served by this upstream",
+    "Dimensions": "embeddings are not served by this upstream",
+    "Parameters": "this upstream takes the parameters one by one",
+    "XDashScopeDataInspection": "this upstream inspects nothing",
+}
+_KNOWN = SIGNATURE.union(
+    _SAME, _EMBEDDED, _UNTRANSLATED, ("InstanceId", "NeedDesensitization", "DesensitizationRule"),
+    ("Stream", "IncludeUsage", "ToolChoice", "ResponseFormat"),
+)  # fmt: skip
+_FACTS = ("Language", "RegionId", "Timezone")
+"""Inputs of RDS AI that the model is told: the service's own assistant would know what to do with them."""
 
 
 class Dms:
@@ -33,8 +46,13 @@ class Dms:
 
     def ask(self, outgoing: Outgoing) -> Asked:
         given = dms_parameters(outgoing)
-        if "Input" in given or "Dimensions" in given:
-            raise Refused(400, "InvalidParameter", "Input: embeddings are not served by this upstream")
+        for name, value in {**parameters(outgoing), **given}.items():
+            if name in _UNTRANSLATED and asks(value):
+                raise Refused(400, "InvalidParameter", f"{name}: {_UNTRANSLATED[name]}")
+            if name not in _KNOWN and asks(value):
+                raise Refused(
+                    400, "InvalidParameter", f"{name[:60]}: not known, or nothing that this upstream could do"
+                )
         body = {name: given[wire] for wire, name in _SAME.items() if given.get(wire) is not None}
         for wire, name in _EMBEDDED.items():
             if given.get(wire):
@@ -85,30 +103,44 @@ class _DmsSpeaker:
 class RdsAi:
     """ChatMessages: always events, as the vendor's samples have it; the conversation is kept here."""
 
-    def ask(self, outgoing: Outgoing) -> Asked:
+    def ask(self, outgoing: Outgoing) -> Asked | Stop:
         check(outgoing)
-        if outgoing.action != "ChatMessages":
-            raise Refused(404, "InvalidAction.NotFound", "this upstream keeps no tasks that could be stopped")
-        given = parameters(outgoing)
-        inputs = _json("Inputs", given["Inputs"]) if given.get("Inputs") else {}
-        body: dict[str, Any] = {"messages": [{"role": "user", "content": given["Query"]}]}
-        if text(inputs, "ModelId"):
-            body["model"] = text(inputs, "ModelId")
-        if text(inputs, "EnableThinking"):
-            body["enable_thinking"] = text(inputs, "EnableThinking").lower() == "true"
-        conversation = given.get("ConversationId") or str(uuid4())
-        return Asked(body, _RdsAiSpeaker(conversation), stream=True, conversation=conversation)
+        given = Given({name: value for name, value in parameters(outgoing).items() if name not in SIGNATURE})
+        # Whose workspace it is means nothing to this upstream, nor how the events of tools are told: it has none.
+        given.skip("WorkspaceId", "EventMode")
+        if outgoing.action == "ChatMessagesTaskStop":
+            task = given.text("TaskId")
+            given.end()
+            return Stop(task, {"RequestId": str(uuid4()).upper(), "Result": "success"})
+        spelled = given.text("Inputs")
+        inputs = Given(_json("Inputs", spelled) if spelled else {}, "Inputs")
+        inputs.skip("WorkspaceId", "ToolApprovalMode")
+        body: dict[str, Any] = {"messages": [{"role": "user", "content": given.text("Query")}]}
+        for name, theirs in {"ModelId": "model", "ThinkEffort": "reasoning_effort"}.items():
+            if value := inputs.text(name):
+                body[theirs] = value
+        if thinks := inputs.text("EnableThinking"):
+            body["enable_thinking"] = thinks.lower() == "true"
+        facts = [f"{name}: {value}" for name in _FACTS if (value := inputs.text(name))]
+        conversation = given.text("ConversationId") or str(uuid4())
+        speaker = _RdsAiSpeaker(conversation)
+        memory = Memory(conversation, conversation, given.text("ParentMessageId"), speaker.message)
+        given.end()
+        inputs.end()
+        instructions = [{"role": "system", "content": "\n".join(facts)}] if facts else []
+        return Asked(body, speaker, True, memory, instructions, speaker.task)
 
 
 class _RdsAiSpeaker:
     content_type = _EVENTS
 
     def __init__(self, conversation: str) -> None:
+        self.message, self.task = str(uuid4()), str(uuid4())
         self._head = {
             "RequestId": str(uuid4()).upper(),
             "ConversationId": conversation,
-            "MessageId": str(uuid4()),
-            "TaskId": str(uuid4()),
+            "MessageId": self.message,
+            "TaskId": self.task,
             "Mode": "chat",
             "CreatedAt": int(time.time()),
         }

@@ -4,39 +4,66 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import orjson
 
-from masking.core.errors import ConflictError, UnmaskableError
+from masking.core.errors import UnmaskableError
 from masking.core.framing import Sse
-from masking.gateway.chat import Asked, Translation, choice_of, text
+from masking.gateway.chat import Asked, Listing, Said, Stop, Told, Translation, as_chunk, choice_of, text
+from masking.gateway.history import History
 from masking.gateway.refusal import Refused, Shape, document
-from masking.gateway.settings import TRANSLATED
 from masking.gateway.translate_anthropic import Anthropic
 from masking.gateway.translate_dashscope import DashScope
+from masking.gateway.translate_gemini import Gemini
+from masking.gateway.translate_ollama import Ollama
 from masking.gateway.translate_openapi import Dms, RdsAi
+from masking.gateway.translate_responses import Responses
 from masking.gateway.upstream import Outgoing, Reply, Upstream, UpstreamBroke
 from masking.vault import Vault
 
-__all__ = ["Translated", "translation"]
+__all__ = ["ChatOnly", "Translated", "translation"]
 
 _TRANSLATIONS: dict[str, tuple[Translation, Shape]] = {
     "dms": (Dms(), "openapi"),
     "rdsai": (RdsAi(), "openapi"),
     "dashscope": (DashScope(), "dashscope"),
     "anthropic": (Anthropic(), "anthropic"),
+    "gemini": (Gemini(), "gemini"),
+    "ollama": (Ollama(), "ollama"),
+    "openai": (Responses(), "openai"),
+    "compatible": (Responses(), "openai"),
 }
-_ROUNDS = 50  # what the service itself keeps of a conversation
 _LIMIT = 64 * 1024 * 1024  # bytes of a whole answer
 _LIMIT_ERROR = 64 * 1024
+_HEADERS = ("user-agent", "authorization", "openai-organization", "openai-project")
+"""Of the client's; what is a credential goes no further than to an upstream that speaks the client's own API."""
 
 
 def translation(name: str) -> tuple[Translation, Shape]:
-    """The translation of an API, one of `settings.TRANSLATED`, and the shape of its errors."""
-    assert name in TRANSLATED
+    """The translation of an API, and the shape of its errors; that of OpenAI's own is of its responses."""
     return _TRANSLATIONS[name]
+
+
+class ChatOnly:
+    """A server of OpenAI's API that has no `/responses`: those go to `translated`, all else to `upstream`."""
+
+    def __init__(self, upstream: Upstream, translated: Translated) -> None:
+        self._upstream = upstream
+        self._translated = translated
+
+    async def prepare(self, outgoing: Outgoing) -> None:
+        """Raises Refused for a response that cannot be translated."""
+        if _is_response(outgoing):
+            await self._translated.prepare(outgoing)
+
+    async def send(self, outgoing: Outgoing) -> Reply:
+        return await (self._translated if _is_response(outgoing) else self._upstream).send(outgoing)
+
+
+def _is_response(outgoing: Outgoing) -> bool:
+    return outgoing.tail.startswith("/responses")
 
 
 class Translated:
@@ -49,79 +76,112 @@ class Translated:
         self._upstream = upstream
         self._translation, self._shape = translation
         self._model = model
-        self._vault = vault
+        self._history = History(vault)
+        self._tasks: dict[tuple[str, str], _Answer] = {}
+
+    async def prepare(self, outgoing: Outgoing) -> None:
+        """Translate the request. Raises Refused for one that cannot be, VaultError where its history is not there."""
+        asked = self._translation.ask(outgoing)
+        kept: list[Any] = []
+        match asked:
+            case Stop(task, _):
+                self._running(outgoing.owner, task)
+            case Asked():
+                body = asked.body
+                before = await asyncio.to_thread(self._history.load, outgoing.owner, outgoing.category, asked.memory)
+                kept = [*before, *body["messages"]]
+                body["messages"] = [*asked.instructions, *kept]
+                body["model"] = self._model or body.get("model") or ""
+                if not body["model"]:
+                    raise Refused(400, "MissingModel", "name a model; this upstream has no own one")
+                body["stream"] = asked.stream
+                if not asked.stream:
+                    body.pop("stream_options", None)
+        outgoing.prepared = asked, kept
 
     async def send(self, outgoing: Outgoing) -> Reply:
-        asked = self._translation.ask(outgoing)
-        before: list[Any] = []
-        if asked.conversation:
-            before = await asyncio.to_thread(self._history, outgoing.owner, asked.conversation)
-        body = asked.body
-        body["messages"] = [*before, *body["messages"]]
-        body["model"] = self._model or body.get("model") or ""
-        if not body["model"]:
-            raise Refused(400, "MissingModel", "name a model; this upstream has no own one")
-        body["stream"] = asked.stream
-        if not asked.stream:
-            body.pop("stream_options", None)
-        headers = {"content-type": "application/json", "accept": "application/json"}
-        if "user-agent" in outgoing.headers:
-            headers["user-agent"] = outgoing.headers["user-agent"]
-        path = "/chat/completions"
-        sent = Outgoing("POST", path, "", headers, json.dumps(body).encode(), target=path, owner=outgoing.owner)
-        reply = await self._upstream.send(sent)
+        if outgoing.prepared is None:
+            await self.prepare(outgoing)
+        asked, kept = outgoing.prepared
+        match asked:
+            case Told(doc):
+                return _Document(200, doc)
+            case Stop(task, doc):
+                self._running(outgoing.owner, task).stop()
+                return _Document(200, doc)
+            case Listing():
+                return await self._listed(outgoing, asked)
+        body = json.dumps(asked.body).encode()
+        reply = await self._upstream.send(_request(outgoing, "POST", "/chat/completions", body))
         if reply.status >= 400:
             return await self._error(reply)
-        return _TranslatedReply(self, reply, asked, outgoing.owner)
+        return _Answer(self, reply, asked, outgoing, kept)
 
-    async def _error(self, reply: Reply) -> Reply:
-        raw = bytearray()
+    def _running(self, owner: str, task: str) -> _Answer:
+        running = self._tasks.get((owner, task))
+        if running is None:
+            raise Refused(404, "InvalidTaskId.NotFound", "no such task is running at this gateway")
+        return running
+
+    async def _listed(self, outgoing: Outgoing, asked: Listing) -> Reply:
+        reply = await self._upstream.send(_request(outgoing, "GET", "/models", b""))
+        if reply.status >= 400:
+            return await self._error(reply)
         try:
-            async for chunk in reply.chunks():
-                raw += chunk
-                if len(raw) > _LIMIT_ERROR:
-                    break
-        except UpstreamBroke:
-            raw.clear()
+            found = _read(await _gathered(reply, _LIMIT)).get("data")
+        except UpstreamBroke as broke:
+            raise Refused(502, "upstream_broke", f"the upstream's reply {broke.what}") from None
         finally:
             reply.close()
+        models = [model for model in found if text(model, "id")] if isinstance(found, list) else []
+        if asked.name:
+            models = [model for model in models if text(model, "id") == asked.name]
+            if not models:
+                raise Refused(404, "model_not_found", "the upstream has no such model")
+        return _Document(200, asked.spell(models))
+
+    async def _error(self, reply: Reply) -> Reply:
         try:
-            doc = orjson.loads(raw)
-        except ValueError:
+            doc = orjson.loads(await _gathered(reply, _LIMIT_ERROR))
+        except (UpstreamBroke, ValueError):
             doc = None
+        finally:
+            reply.close()
         what = text(doc, "error", "message") or text(doc, "message") or "the upstream refused this"
         code = text(doc, "error", "code") or text(doc, "error", "type") or text(doc, "code") or "UpstreamError"
+        own = document(self._shape, Refused(reply.status, code, what))
+        if self._shape == "openai" and isinstance(doc, dict) and isinstance(doc.get("error"), dict):
+            own = doc  # its own words already
         # 429 and retry-after stay what they are: the client's SDK waits by them.
-        return _Document(reply.status, document(self._shape, Refused(reply.status, code, what)), reply.headers)
+        return _Document(reply.status, own, reply.headers)
 
-    def _history(self, owner: str, conversation: str) -> list[Any]:
-        stored = self._vault.load(owner, f"history:{conversation}")
-        return json.loads(stored.entries["messages"]) if stored is not None else []
+    def begin(self, answer: _Answer, owner: str, task: str) -> None:
+        """An answer may be stopped from now on."""
+        if task:
+            self._tasks[owner, task] = answer
 
-    async def remember(self, asked: Asked, owner: str, answer: str) -> None:
+    def end(self, owner: str, task: str) -> None:
+        """It is over."""
+        self._tasks.pop((owner, task), None)
+
+    async def remember(self, asked: Asked, outgoing: Outgoing, messages: list[Any]) -> None:
         """Keep a finished round. Raises VaultError."""
-        if asked.conversation:
-            await asyncio.to_thread(self._remember, asked, owner, answer)
+        if asked.memory.after:
+            await asyncio.to_thread(self._history.save, outgoing.owner, outgoing.category, asked.memory, messages)
 
-    def _remember(self, asked: Asked, owner: str, answer: str) -> None:
-        name = f"history:{asked.conversation}"
-        messages = [*asked.body["messages"], {"role": "assistant", "content": answer}][-2 * _ROUNDS :]
-        entries = {"messages": json.dumps(messages)}
-        for _ in range(8):
-            stored = self._vault.load(owner, name)
-            try:
-                self._vault.save(owner, name, entries, stored.version if stored is not None else 0)
-                return
-            except ConflictError:
-                continue
+
+def _request(outgoing: Outgoing, method: str, path: str, body: bytes) -> Outgoing:
+    headers = {"accept": "application/json", **({"content-type": "application/json"} if body else {})}
+    headers |= {name: outgoing.headers[name] for name in _HEADERS if name in outgoing.headers}
+    return Outgoing(method, path, "", headers, body, target=path, owner=outgoing.owner, category=outgoing.category)
 
 
 class _Document:
     content_type = "application/json"
 
-    def __init__(self, status: int, doc: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, status: int, doc: Mapping[str, Any], headers: list[tuple[bytes, bytes]] | None = None) -> None:
         self.status = status
-        self.headers = headers
+        self.headers = headers or []
         self._doc = doc
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -131,63 +191,95 @@ class _Document:
         """Nothing is open."""
 
 
-class _TranslatedReply:
-    def __init__(self, translated: Translated, reply: Reply, asked: Asked, owner: str) -> None:
+class _Answer:
+    """`kept` are the messages that the answer is kept with."""
+
+    def __init__(self, translated: Translated, reply: Reply, asked: Asked, outgoing: Outgoing, kept: list[Any]) -> None:
         self._translated = translated
         self._reply = reply
         self._asked = asked
-        self._owner = owner
-        self._said: list[str] = []
+        self._outgoing = outgoing
+        self._kept = kept
+        self._said = Said()
+        self._is_stopped = False
         self.status = reply.status
         self.content_type = asked.speaker.content_type
         self.headers = reply.headers
+        translated.begin(self, outgoing.owner, asked.task)
+
+    def stop(self) -> None:
+        """End it where it is, as if the model had."""
+        self._is_stopped = True
+        self._reply.close()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        media = self._reply.content_type.partition(";")[0].strip().lower()
+        speaker = self._asked.speaker
         try:
-            if media == "text/event-stream":
+            if self._reply.content_type.partition(";")[0].strip().lower() == "text/event-stream":
+                if not self._asked.stream:
+                    raise UpstreamBroke("is a stream that nobody asked for")
                 async for event in self._events():
                     yield event
             else:
-                yield await self._whole()
+                doc = await self._whole()
+                if self._asked.stream:
+                    for event in speaker.events(as_chunk(doc)):
+                        yield event
         except UnmaskableError:
             raise UpstreamBroke("is longer than the limit") from None
-        await self._translated.remember(self._asked, self._owner, "".join(self._said))
+        # Before its last words: the client may go on as soon as it has read them.
+        await self._translated.remember(self._asked, self._outgoing, [*self._kept, self._said.message()])
+        if self._asked.stream:
+            for event in speaker.end():
+                yield event
+        else:
+            yield speaker.whole(doc)
 
     async def _events(self) -> AsyncIterator[bytes]:
         sse, speaker = Sse(), self._asked.speaker
         finished = False
-        async for chunk in self._reply.chunks():
-            for frame in sse.feed(chunk):
-                data = (frame.data or b"").strip()
-                if not data:
-                    continue
-                if data == b"[DONE]":
-                    finished = True
-                    continue
-                doc = _read(data)
-                delta, reason = choice_of(doc, "delta")
-                finished = finished or bool(reason)
-                self._said.append(text(delta, "content"))
-                for event in speaker.events(doc):
-                    yield event
-        if not finished:
+        try:
+            async for chunk in self._reply.chunks():
+                for frame in sse.feed(chunk):
+                    data = (frame.data or b"").strip()
+                    if not data:
+                        continue
+                    if data == b"[DONE]":
+                        finished = True
+                        continue
+                    doc = _read(data)
+                    delta, reason = choice_of(doc, "delta")
+                    finished = finished or bool(reason)
+                    self._said.add(delta)
+                    for event in speaker.events(doc):
+                        yield event
+                if self._is_stopped:
+                    break
+        except UpstreamBroke:
+            if not self._is_stopped:
+                raise
+        if not finished and not self._is_stopped:
             raise UpstreamBroke("ended before its last event")
-        for event in speaker.end():
-            yield event
 
-    async def _whole(self) -> bytes:
-        raw = bytearray()
-        async for chunk in self._reply.chunks():
-            raw += chunk
-            if len(raw) > _LIMIT:
-                raise UpstreamBroke("is longer than the limit")
-        doc = _read(bytes(raw))
-        self._said.append(text(choice_of(doc, "message")[0], "content"))
-        return self._asked.speaker.whole(doc)
+    async def _whole(self) -> dict[str, Any]:
+        doc = _read(await _gathered(self._reply, _LIMIT))
+        if not isinstance(doc.get("choices"), list) or not doc["choices"]:
+            raise UpstreamBroke("is not the API's")
+        self._said.add(choice_of(doc, "message")[0])
+        return doc
 
     def close(self) -> None:
+        self._translated.end(self._outgoing.owner, self._asked.task)
         self._reply.close()
+
+
+async def _gathered(reply: Reply, limit: int) -> bytes:
+    raw = bytearray()
+    async for chunk in reply.chunks():
+        raw += chunk
+        if len(raw) > limit:
+            raise UpstreamBroke("is longer than the limit")
+    return bytes(raw)
 
 
 def _read(data: bytes) -> dict[str, Any]:

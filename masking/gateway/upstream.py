@@ -19,7 +19,7 @@ from masking import echo
 from masking.core.acs3 import AccessKey, authorize
 from masking.gateway.refusal import Refused
 
-__all__ = ["EchoUpstream", "HttpUpstream", "Network", "Outgoing", "Reply", "Upstream", "UpstreamBroke"]
+__all__ = ["SIGNATURE", "EchoUpstream", "HttpUpstream", "Network", "Outgoing", "Reply", "Upstream", "UpstreamBroke"]
 
 # RFC 9110 §7.6.1, what describes the bytes of the other side, and what would tell who is asking: a client's address is
 # personal data, too.
@@ -38,7 +38,7 @@ _NOT_RETURNED = frozenset(
 )  # fmt: skip
 _CREDENTIALS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "api-key", "x-acs-bearer-token"})
 # The older signature travels in the query; with it go a date and a nonce, which are the client's.
-_SIGNATURE = frozenset(
+SIGNATURE = frozenset(
     {
         "AccessKeyId", "Action", "Format", "SecurityToken", "Signature", "SignatureMethod", "SignatureNonce",
         "SignatureType", "SignatureVersion", "Timestamp", "Version",
@@ -62,6 +62,10 @@ class Outgoing:
     """Path and query as the client sent them, masked: for who serves this gateway's own routes."""
     owner: str = ""
     """Whose sessions it may use."""
+    category: str = ""
+    """By which it was masked."""
+    prepared: Any = None
+    """What an upstream that prepares has made of it."""
 
 
 class UpstreamBroke(Exception):  # noqa: N818 - what happened, not whose error
@@ -90,7 +94,8 @@ class Reply(Protocol):
 
 
 class Upstream(Protocol):
-    """Sends one request."""
+    """Sends one request. One that has `async prepare(outgoing)` is asked first, before anything is noted as sent: it
+    raises Refused for what it cannot send."""
 
     async def send(self, outgoing: Outgoing) -> Reply:
         """The reply, once its head is there. Raises Refused when there is none."""
@@ -198,7 +203,7 @@ class HttpUpstream:
         key = self._access_key
         query = outgoing.query
         pairs = parse_qsl(query, keep_blank_values=True)
-        kept = [pair for pair in pairs if pair[0] not in _SIGNATURE]
+        kept = [pair for pair in pairs if pair[0] not in SIGNATURE]
         if len(kept) != len(pairs):
             query = urlencode(kept)
         signed = {

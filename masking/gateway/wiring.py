@@ -10,13 +10,14 @@ from typing import Any
 from masking.core.acs3 import AccessKey
 from masking.core.errors import ConfigurationError
 from masking.gateway import settings as given
+from masking.gateway.auth import Account, Authenticator, Nonces
 from masking.gateway.family import Family
 from masking.gateway.incoming import Incoming
-from masking.gateway.translated import Translated, translation
+from masking.gateway.translated import ChatOnly, Translated, translation
 from masking.gateway.upstream import EchoUpstream, HttpUpstream, Network, Upstream
 from masking.vault import Keys, Limits, Vault, open_vault
 
-__all__ = ["access_key", "check_upstream", "make_upstream", "make_vault", "owner_of"]
+__all__ = ["access_key", "check_upstream", "make_authenticator", "make_upstream", "make_vault", "owner_of"]
 
 _URLS = {"openai": "https://api.openai.com/v1"}
 
@@ -46,9 +47,10 @@ def make_upstream(
         silence=chosen.silence,
         ssl=_trust(chosen),
     )
-    if chosen.api == own:
+    if chosen.api == own and not chosen.chat_only:
         return http
-    return Translated(http, translation(family.name), model=chosen.model, vault=vault)
+    translated = Translated(http, translation(family.name), model=chosen.model, vault=vault)
+    return ChatOnly(http, translated) if chosen.api == own else translated
 
 
 def check_upstream(upstream: given.Upstream) -> None:
@@ -58,6 +60,19 @@ def check_upstream(upstream: given.Upstream) -> None:
     if upstream.access_key is not None:
         access_key(upstream.access_key)
     _trust(upstream)
+
+
+def make_authenticator(settings: given.Settings, nonces: Nonces) -> Authenticator | None:
+    """Who knows the clients; None where none are named. Raises ConfigurationError for a secret that is missing."""
+    accounts = [
+        Account(
+            client.name,
+            api_keys=[key.read() for key in client.keys],
+            access_keys=[access_key(pair) for pair in client.access_keys],
+        )
+        for client in settings.clients
+    ]
+    return Authenticator(accounts, nonces=nonces) if accounts else None
 
 
 def access_key(pair: given.AccessKeyPair) -> AccessKey:
