@@ -18,7 +18,7 @@ from typing import Any
 
 from corpus import messages
 
-from masking.core.pattern import Gate
+from masking.core.gate import Gate
 from masking.core.rule import PatternSource, TermSource
 from masking.core.scan import Scanner
 from masking.core.view import View

@@ -23,9 +23,11 @@ from typing import Any, Final, NamedTuple
 from masking.core.automaton import Automaton, Moves, State
 from masking.core.character import identifies, limited
 from masking.core.context import Context
+from masking.core.edges import Edges
 from masking.core.escapes import ESCAPED, LONGEST, MAY_GO_ON
 from masking.core.finding import Finding, resolve
-from masking.core.pattern import Accept, Gate, Pattern, PatternSyntaxError, Place
+from masking.core.gate import Gate
+from masking.core.pattern import Accept, Pattern, PatternSyntaxError, Place
 from masking.core.rule import Category, PatternSource, Rule, TermSource
 from masking.core.shape import Shapes
 from masking.core.streamview import StreamView, seen
@@ -128,6 +130,11 @@ class Plan:
     def automaton(self) -> Automaton:
         """Made when the first answer streams."""
         return Automaton([(one.pattern.source, one.pattern.before, one.pattern.after) for one in self.looks])
+
+    @cached_property
+    def edges(self) -> Edges:
+        """Asked where an answer's rules may find something at the edges of a text."""
+        return Edges([one.pattern for one in self.looks])
 
     def candidates(self, before: str, text: str, touched: frozenset[int], ends: Mapping[int, int]) -> list[_Candidate]:
         """What the patterns `touched` find in `text`, with `before` as context; `ends` says up to where in

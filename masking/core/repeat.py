@@ -16,10 +16,12 @@ from masking.core.finding import Finding
 from masking.core.terms import Terms
 from masking.core.view import View, folded
 
-__all__ = ["Values"]
+__all__ = ["Values", "may_repeat"]
 
 _SEPARATOR = re.compile(r"[\s.()·•‧・/_-]+")
 _NO_SEPARATORS = dict.fromkeys(code for code in range(128) if _SEPARATOR.match(chr(code)))
+_SEPARATOR_BYTES = bytes(_NO_SEPARATORS)
+_OTHER_SEPARATOR = re.compile("[\x85\u1680\u2028\u2029·•‧・]")  # of those that a view leaves as they are
 _MOST_BETWEEN = 3  # separator characters between two characters of a value: `) -`
 _HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af\U00020000-\U0003ffff"
 _IS_HAN = re.compile(f"[{_HAN}]")
@@ -66,22 +68,33 @@ class Values:
     stand alone then: 国王 明天); separators where the value itself has one; case, but not that of a single word.
     """
 
-    __slots__ = ("_automaton", "_values")
+    __slots__ = ("_automaton", "_told", "_values")
 
     def __init__(self) -> None:
         self._values: dict[str, _Value] = {}
+        self._told: list[tuple[str, Finding]] = []
         self._automaton: Terms | None = None
 
     def __len__(self) -> int:
+        self._learn()
         return len(self._values)
+
+    def __bool__(self) -> bool:
+        """Whether anything has been told; it may be too short to be looked for."""
+        return bool(self._told or self._values)
 
     def __repr__(self) -> str:
         return f"<{len(self)} values>"
 
     def add(self, text: str, findings: Iterable[Finding]) -> None:
         """Remember the values of `findings` in `text`; a value that is known already keeps its first finding."""
-        for finding in findings:
-            seen = View(text[finding.start : finding.end]).text.strip()
+        self._told += [(text[finding.start : finding.end], finding) for finding in findings]
+
+    def _learn(self) -> None:
+        """Put what was told in compact form, now that somebody asks for it: most conversations end before."""
+        told, self._told = self._told, []
+        for shown, finding in told:
+            seen = View(shown).text.strip()
             for part in (seen, *_parts(seen, finding.entity)):
                 value = _value(part, finding)
                 if value is not None and value.text not in self._values:
@@ -93,6 +106,7 @@ class Values:
 
         Those that are `found` already are left out.
         """
+        self._learn()
         if not self._values:
             return
         text = view.once("folded", lambda: folded(view.text))
@@ -127,6 +141,32 @@ class Values:
             self._automaton = Terms(self._values)
         for start, end in self._automaton.everywhere(compact):
             yield self._values[compact[start:end]], start, end
+
+
+def may_repeat(view: View, text: str, found: Sequence[Finding]) -> bool:
+    """Whether a value of `found` may stand anywhere else in `text`, which `view` shows: the quickest answer for most."""
+    if len(found) > _FEW or not view.is_aligned:
+        return True
+    shown = view.text
+    if shown.isascii():
+        compact = view.utf8.lower().translate(None, _SEPARATOR_BYTES)
+    elif _OTHER_SEPARATOR.search(shown):
+        return True
+    else:
+        compact = _compact_bytes(shown)
+    for one in found:
+        if one.entity == "PERSON":  # of which words count alone
+            return True
+        value = text[one.start : one.end]
+        key = _compact_bytes(shown[one.start : one.end])
+        if compact.count(key) > 1 or (not value.isascii() and _compact_bytes(View(value).text) != key):
+            return True
+    return False
+
+
+def _compact_bytes(shown: str) -> bytes:
+    """A text without ASCII separators, in lower case and UTF-8."""
+    return folded(shown).encode("utf-8", "surrogatepass").translate(None, _SEPARATOR_BYTES)
 
 
 class _Compact:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
 from secrets import token_bytes
@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import overload
 
 from masking.core.answers import Answers
+from masking.core.edges import NEAR
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.finding import Finding, resolve
 from masking.core.form import forms
@@ -27,6 +28,7 @@ from masking.core.rule import OperatorSpec
 from masking.core.scan import Scanner
 from masking.core.sentences import Find, SentenceStream
 from masking.core.stream import RedactingStream, Stream, StreamedText, astreamed, streamed
+from masking.core.streamview import StreamView
 
 __all__ = ["LITERAL", "Masked", "Operator", "Operators", "Session"]
 
@@ -41,7 +43,6 @@ Operators = Callable[[OperatorSpec], Operator]
 
 _LARGEST = 10**18  # what keyed placeholders' numbers stay below
 _REACH = 512  # characters that a match may be long
-_NEAR = 2  # characters that a boundary may look at
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -364,6 +365,8 @@ def _beside(text: str, findings: Sequence[Finding], plan: Plan) -> list[Finding]
 def _at_edges(text: str, start: int, end: int, plan: Plan) -> Iterator[Finding]:
     """What is found at the edges of a stretch: further inside its neighbours are what they were."""
     for first, last in [(start, end)] if end - start <= 2 * _REACH else [(start, start + _REACH), (end - _REACH, end)]:
-        for one in plan.findings(text[first:last]):
-            if one.start + first - start <= _NEAR or end - one.end - first <= _NEAR:
-                yield replace(one, start=one.start + first, end=one.end + first)
+        part = text[first:last]
+        if plan.edges.may_hold(StreamView(part), head=first == start, tail=last == end):
+            for one in plan.findings(part):
+                if one.start + first - start <= NEAR or end - one.end - first <= NEAR:
+                    yield one._replace(start=one.start + first, end=one.end + first)

@@ -11,22 +11,16 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["LEVELS", "Trigger", "chain", "trigger"]
+from masking.core.outline import DIGITS, SEPARATORS, members, outline
+from masking.core.outline import constants as _is
+from masking.core.outline import parser as _parser
 
-# The parser behind `re`, public as sre_parse until Python 3.11 and private since; a pattern that it shows otherwise
-# than expected has no trigger, and is always looked at.
-try:
-    from re import _constants as _is  # type: ignore[attr-defined]
-    from re import _parser  # type: ignore[attr-defined]
-except ImportError:  # pragma: no cover - a Python of another make
-    _is = _parser = None
+__all__ = ["LEVELS", "Trigger", "chain", "trigger"]
 
 _ANY = 1 << 31
 _MOST_WORDS = 64
 _MOST_MEMBERS = 4
 _FAR = 99
-_DIGITS = frozenset("0123456789")
-_SEPARATORS = frozenset(" -./()+,:;#_")
 LEVELS = (1, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15)
 """Numbers of digits that a chain is measured by."""
 _MOST_BETWEEN = 3
@@ -37,12 +31,14 @@ _SELDOM = 3
 class Trigger:
     """`words`, of which a matching text in ASCII lower case holds one; without such words the number of `digits` that
     it holds in one chain, at most three separators between two. `least` and
-    `most` are the fewest and the most characters that match."""
+    `most` are the fewest and the most characters that match; `outline` is that of `masking.core.outline`, with whether
+    it is whole."""
 
     words: frozenset[str] = frozenset()
     digits: int = 0
     least: int = field(default=0, compare=False)
     most: int = field(default=_ANY, compare=False)
+    outline: tuple[str, bool] = field(default=("", False), compare=False)
 
 
 def chain(digits: int) -> str:
@@ -66,7 +62,8 @@ def trigger(source: str) -> Trigger:
         seldom = frozenset(word for word in words if not any(one != word and one in word for one in words))
         return Trigger(seldom, least=least, most=most)
     best = _chain(tree).best
-    return Trigger(digits=max((level for level in LEVELS if level <= best), default=0), least=least, most=most)
+    digits = max((level for level in LEVELS if level <= best), default=0)
+    return Trigger(digits=digits, least=least, most=most, outline=outline(tree))
 
 
 _Words = frozenset[str] | None
@@ -146,7 +143,7 @@ def _better(one: _Words, other: _Words) -> _Words:
 
 def _seldom(word: str) -> float:
     """How little a word is to be expected in any text: by its bytes, unless it is digits and separators only."""
-    if set(word) <= _DIGITS | _SEPARATORS:
+    if set(word) <= DIGITS | SEPARATORS:
         return min(len(word), 2) / 4
     return _SELDOM if word == "@" else len(word.encode("utf-8", "surrogatepass"))
 
@@ -187,10 +184,10 @@ def _chain(items: Any) -> _Chain:
 
 def _item_chain(op: Any, value: Any) -> _Chain:
     if op is _is.LITERAL or op is _is.IN:
-        members = {chr(value)} if op is _is.LITERAL else _members(value)
-        if members is None or not members <= _DIGITS | _SEPARATORS:
+        taken = {chr(value)} if op is _is.LITERAL else members(value)
+        if taken is None or not taken <= DIGITS | SEPARATORS:
             return _BROKEN
-        digit = members <= _DIGITS
+        digit = taken <= DIGITS
         return _Chain(int(digit), whole=True, between=int(not digit))
     if op is _is.SUBPATTERN:
         return _chain(value[3])
@@ -212,17 +209,3 @@ def _item_chain(op: Any, value: Any) -> _Chain:
     if op is _is.AT:
         return _Chain(0, whole=True)
     return _BROKEN
-
-
-def _members(items: Any) -> set[str] | None:
-    members: set[str] = set()
-    for op, value in items:
-        if op is _is.LITERAL:
-            members.add(chr(value))
-        elif op is _is.RANGE and value[1] - value[0] < len(_DIGITS) + len(_SEPARATORS):
-            members.update(chr(code) for code in range(value[0], value[1] + 1))
-        elif op is _is.CATEGORY and value is _is.CATEGORY_DIGIT:
-            members |= _DIGITS
-        else:
-            return None
-    return members
