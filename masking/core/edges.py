@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
-from masking.core.gate import Gate, Joined, joined
+from masking.core.gate import Gate, Joined, bounded, joined
 from masking.core.pattern import Pattern
 from masking.core.view import View
 
@@ -43,8 +43,8 @@ class Edges:
             self._worded = [one for one in plain if one.trigger.words]
             self._words = Gate(self._worded)
             plain = [one for one in plain if not one.trigger.words]
-        self._head = joined(plain, f"\\A(?s:.{{0,{NEAR}}})", "")
-        self._tail = joined(plain, "", f"(?s:.{{0,{NEAR}}})\\z")
+        self._head = joined(map(bounded, plain), f"\\A(?s:.{{0,{NEAR}}})", "")
+        self._tail = joined(map(bounded, plain), "", f"(?s:.{{0,{NEAR}}})\\z")
 
     def may_hold(self, view: View, *, head: bool, tail: bool) -> bool:
         """False only if no pattern matches within `NEAR` characters of the beginning, or of the end, of the view."""

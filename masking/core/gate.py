@@ -7,9 +7,10 @@ way that never hides a match: by a word that it needs, by its outline in digits 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from masking.core.outline import ANY_DIGIT, MOST_BEHIND
 from masking.core.pattern import BOUNDARIES, UNANCHORED, Pattern, options
 from masking.core.trigger import chain
 from masking.core.view import View
@@ -24,7 +25,7 @@ try:
 except ImportError:  # as ahocorasick_rs
     re2 = None
 
-__all__ = ["Gate", "Joined", "joined"]
+__all__ = ["Gate", "Joined", "bounded", "joined"]
 
 _MEMORY = 64 << 20  # bytes; an automaton that outgrows this starts its cache again, it does not miss
 _NAMED = re.compile(r"\(\?P<[A-Za-z_0-9]+>")
@@ -36,9 +37,11 @@ _LONG = 1 << 16  # bytes
 _UNBOUNDED = 1 << 62
 # Where a pattern with an outline may stand: from the first character of FIRST on, as far as digits and separators go.
 _RUN = re.compile(rb"[(+0-9][-0-9 ./()+,:;#_]*")
-_FORM: Final = bytes.maketrans(b"123456789", b"000000000")
+_FORM: Final = bytes.maketrans(b"0123456789", ANY_DIGIT.encode() * 10)
+_EXACT = 2  # bytes at the beginning of a number whose digits are part of its form
 _LONGEST_FORM = 64  # bytes
-_FORMS = 1 << 13
+_FORMS = 1 << 14
+_NOTHING: Final[Mapping[int, str]] = {}
 
 
 class Gate:
@@ -54,7 +57,8 @@ class Gate:
         "_all", "_automaton", "_digits", "_few", "_joined", "_levels", "_longest", "_outlines", "_owners", "_words",
     )  # fmt: skip
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
+    def __init__(self, patterns: Sequence[Pattern], needs: Mapping[int, str] = _NOTHING) -> None:
+        """`needs`: of some patterns, by index, another that stands wherever a match of theirs is accepted."""
         self._all = range(len(patterns))
         triggers = [pattern.trigger for pattern in patterns]
         self._outlines = _outlines(patterns)
@@ -62,9 +66,10 @@ class Gate:
         plain = sorted(
             (one.digits, index) for index, one in enumerate(triggers) if not one.words and index not in outlined
         )
-        self._joined = joined([patterns[index] for _, index in plain])
+        sources = {index: needs.get(index) or bounded(patterns[index]) for _, index in plain}
+        self._joined = joined(sources.values())
         few = [plain[start : start + _FEW] for start in range(0, len(plain), _FEW)]
-        self._few = [(joined([patterns[index] for _, index in some]), some) for some in few]
+        self._few = [(joined([sources[index] for _, index in some]), some) for some in few]
         self._digits = sorted({digits for digits, _ in plain} - {0})
         self._levels = None if self._joined is None else _levels(self._digits)
         owners: dict[bytes, list[int]] = {}
@@ -127,32 +132,35 @@ class Gate:
 class _Outlines:
     """Which patterns may match among the numbers of a text, by the numbers' forms; `numbers` are the patterns' own."""
 
-    __slots__ = ("_known", "_least", "_set", "numbers")
+    __slots__ = ("_known", "_least", "_leasts", "_set", "numbers")
 
     def __init__(self, outlines: Iterable[tuple[int, int, str]]) -> None:
         """Each pattern's number, how many characters its outline takes at least, and the outline."""
-        self.numbers, least, sources = zip(*outlines, strict=True)
-        self._least = min(least)
+        self.numbers, self._leasts, sources = zip(*outlines, strict=True)
+        self._least = min(self._leasts)
         self._set = re2.Set.SearchSet(options("LATIN1"))
         for source in (*sources, ""):  # the last matches everything, as in `_levels`
             self._set.Add(source.encode())
         self._set.Compile()
-        self._known: dict[bytes, tuple[int, ...]] = {}
+        self._known: dict[bytes, Sequence[tuple[int, int]]] = {}
 
     def find(self, data: bytes, found: dict[int, int]) -> None:
         """Add the patterns that may match in `data`, each with where the last number ends that it may match in."""
         for run in _RUN.finditer(data):
             start, end = run.span()
             if end - start >= self._least:
-                form = run[0].translate(_FORM)
+                number = run[0]
+                form = number[:_EXACT] + number[_EXACT:].translate(_FORM)
                 known = self._known.get(form)
-                for number in self._learned(form) if known is None else known:
-                    found[number] = end
+                for index, least in self._learned(form) if known is None else known:
+                    found[index] = end - least
 
-    def _learned(self, form: bytes) -> tuple[int, ...]:
+    def _learned(self, form: bytes) -> Sequence[tuple[int, int]]:
+        """The patterns that may match in a form, and how much of it lies behind the beginning of a match at least."""
         matching: list[int] = self._set.Match(form) or []
         last = len(self.numbers)
-        known = tuple(self.numbers[at] for at in sorted(matching) if at < last) if last in matching else self.numbers
+        places = sorted(set(matching) - {last}) if last in matching else range(last)
+        known = [(self.numbers[at], self._leasts[at] - 1) for at in places]
         if len(form) <= _LONGEST_FORM:
             if len(self._known) >= _FORMS:
                 self._known = {}
@@ -174,14 +182,17 @@ class Joined:
         return found
 
 
-def joined(patterns: Sequence[Pattern], before: str = "", after: str = "") -> Joined | None:
-    """The patterns as one, with more pattern before and behind; None where that cannot be: without RE2, for instance."""
-    if re2 is None or not patterns:
+def bounded(pattern: Pattern) -> str:
+    """A pattern with its boundaries, for RE2: the neighbours that they look at are part of the match."""
+    source = _NAMED.sub("(?:", pattern.source)
+    return f"{BOUNDARIES[pattern.before][2]}(?:{source}){BOUNDARIES[pattern.after][3]}"
+
+
+def joined(sources: Iterable[str], before: str = "", after: str = "") -> Joined | None:
+    """Patterns as one, with more pattern before and behind; None where that cannot be: without RE2, for instance."""
+    body = "|".join(sources)
+    if re2 is None or not body:
         return None
-    parts = (
-        f"{BOUNDARIES[one.before][2]}(?:{_NAMED.sub('(?:', one.source)}){BOUNDARIES[one.after][3]}" for one in patterns
-    )
-    body = "|".join(parts)
     try:
         return Joined(f"{before}(?:{body}){after}" if before or after else body)
     except re2.error:  # too large together, though not one by one
@@ -196,9 +207,8 @@ def _outlines(patterns: Sequence[Pattern]) -> _Outlines | None:
         source, whole = one.trigger.outline
         if source and not one.trigger.words:
             # Where more may follow than the outline says, what stands behind it is no boundary.
-            least = max(1, one.trigger.least - 1)
             after = BOUNDARIES[one.after][3] if whole else ""
-            found.append((index, least, f"{BOUNDARIES[one.before][2]}(?:{source}){after}"))
+            found.append((index, one.trigger.least - MOST_BEHIND, f"{BOUNDARIES[one.before][2]}(?:{source}){after}"))
     return _Outlines(found) if found else None
 
 

@@ -1,14 +1,15 @@
-"""The outline of a pattern that is made of digits and separators: the pattern with every digit taken for any digit.
+"""The outline of a pattern that is made of digits and separators: a pattern for forms of numbers.
 
-Card, telephone and identity numbers differ in their digits and are alike in form: `000-000-0000`. What an outline
-matches in a form is found once for all numbers of that form; which of these numbers the pattern takes, it says itself.
+Card, telephone and identity numbers differ in their digits and are alike in form: `202-999-9999`, where a 9 may be any
+digit. What an outline matches in a form is found once for all numbers of that form; which of these numbers the pattern
+takes, it says itself.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-__all__ = ["DIGITS", "FIRST", "SEPARATORS", "constants", "members", "outline", "parser"]
+__all__ = ["ANY_DIGIT", "DIGITS", "FIRST", "MOST_BEHIND", "SEPARATORS", "constants", "members", "outline", "parser"]
 
 # The parser behind `re`, public as sre_parse until Python 3.11 and private since; a pattern that it shows otherwise
 # than expected has no outline and no trigger, and is always looked at.
@@ -25,8 +26,13 @@ SEPARATORS: Final = frozenset(" -./()+,:;#_")
 FIRST: Final = DIGITS | {"(", "+"}
 """What a pattern with an outline begins with."""
 
+MOST_BEHIND: Final = 1
+"""Characters that may have to stand behind the digits and separators of an outline, as the X of some numbers."""
+
+ANY_DIGIT: Final = "9"
+"""The digit that stands for any in a form."""
+
 _LEAST: Final = 3  # digits
-_MOST_BEHIND: Final = 1  # characters that have to stand behind the digits and separators, as the X of some numbers
 
 
 def outline(tree: Any) -> tuple[str, bool]:
@@ -48,19 +54,19 @@ def outline(tree: Any) -> tuple[str, bool]:
     begun = tree[: len(parts)]
     first, obligatory = _first(begun)
     behind = int(tree.getwidth()[0]) - int(begun.getwidth()[0])
-    if not obligatory or not first <= FIRST or behind > _MOST_BEHIND or _digits(begun) < _LEAST:
+    if not obligatory or not first <= FIRST or behind > MOST_BEHIND or _digits(begun) < _LEAST:
         return "", False
     return made, len(parts) == len(items)
 
 
 def _widened(op: Any, value: Any) -> str | None:
-    """A part of a pattern with every digit as a zero; None where it can be more than digits and separators."""
+    """A part of a pattern that takes `ANY_DIGIT` wherever it takes a digit; None where it can be more than digits and separators."""
     if op is constants.LITERAL or op is constants.IN:
         found = {chr(value)} if op is constants.LITERAL else members(value)
         if not found or not found <= DIGITS | SEPARATORS:
             return None
-        kept = sorted(found - DIGITS) + (["0"] if found & DIGITS else [])
-        return "[" + "".join(f"\\{one}" if one != "0" else one for one in kept) + "]"
+        taken = found | {ANY_DIGIT} if found & DIGITS else found
+        return "[" + "".join(one if one in DIGITS else f"\\{one}" for one in sorted(taken)) + "]"
     if op is constants.SUBPATTERN:
         return _all(value[3])
     if op is constants.BRANCH:

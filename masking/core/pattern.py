@@ -163,7 +163,11 @@ class Pattern:
         engine, (start, end, first, last) = self._engine, place
         if (first, last) != (start, end) and start < first:
             return None  # words before the value name it, so it is taken whole: `PASSWORD = settings.PASSWORD` is none
+        if end - start <= self._least:
+            return None
         for separator in engine.separators(text, start, end):
+            if separator - start < self._least:
+                break
             # The separator stays in reach, because RE2 consumes the neighbour that a boundary looks at.
             shorter = engine.search(text, start, separator + 1)
             if shorter is None or shorter[0] != start or shorter[1] > separator or shorter[2] == shorter[3]:

@@ -17,6 +17,7 @@ from secrets import token_bytes
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
+from masking.core.check import NEEDS
 from masking.core.entity import Entity
 from masking.core.escapes import view_of
 from masking.core.finding import Finding, resolve
@@ -102,10 +103,13 @@ class Scanner:
         self._terms: list[tuple[int, Rule, TermSource]] = []
         self._patterns: list[_Ready] = []
         gates: list[Pattern] = []
+        needs: dict[int, str] = {}
         for order, rule in enumerate(category.rules):
             source = rule.source
             if isinstance(source, PatternSource):
+                needed = next((NEEDS[name] for name in source.names if name in NEEDS), "")
                 for pattern in source.patterns:
+                    needs[len(gates)] = needed
                     gates.append(pattern)
                     plain = rule.context is None and not rule.allow
                     self._patterns.append(_Ready(pattern, source.accept, order, rule, source, plain))
@@ -118,7 +122,7 @@ class Scanner:
                 self._grouped.append((order, rule, source))
             else:
                 self._external.append((order, rule, source))
-        self._gate = Gate(gates)
+        self._gate = Gate(gates, needs)
         self._modelled = frozenset(
             rule.id for _, rule, source in self._external if isinstance(source, ModelSource | SpacySource)
         )

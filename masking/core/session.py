@@ -87,7 +87,7 @@ class Session:
         self._answers = answers
         self._surrogates = surrogates
         self._key = key
-        self._secret = key or token_bytes(32)
+        self._secret = key or b""  # one of its own is drawn when a surrogate needs it
         self._fakes: dict[str, str] = {}
         self._found = Values()
         self._strings = Literals()
@@ -97,7 +97,7 @@ class Session:
         self._placeholders: dict[str, str] = {}
         self._values: dict[str, str] = {}
         self._counts: dict[str, int] = {}
-        self._redacted: Counter[str] = Counter()
+        self._redacted: Counter[str] | None = None  # made when an answer comes
         self._closed = False
 
     def __repr__(self) -> str:
@@ -196,7 +196,13 @@ class Session:
     @property
     def redacted(self) -> Mapping[str, int]:
         """How many new values were redacted in answers so far, by entity. It outlives closing: it holds no value."""
-        return self._redacted
+        return self._counter()
+
+    def _counter(self) -> Counter[str]:
+        with self._lock:
+            if self._redacted is None:
+                self._redacted = Counter()
+            return self._redacted
 
     def restore(self, text: str, *, json: bool = False) -> str:
         """An answer with this session's placeholders restored and new values of the category's kinds redacted.
@@ -226,11 +232,11 @@ class Session:
         if plan is None or not plan.looks:
             stream = Stream(self._grammar, self._values, self._counts, links)
         else:
-            stream = RedactingStream(self._grammar, self._values, self._counts, plan, own, links, self._redacted)
+            stream = RedactingStream(self._grammar, self._values, self._counts, plan, own, links, self._counter())
         if answers.names == "sentence" and answers.redact and self._names is not None:
             find = self._names()
             if find is not None:
-                stream = SentenceStream(find, stream, self._grammar, plan, own, self._redacted)
+                stream = SentenceStream(find, stream, self._grammar, plan, own, self._counter())
         if self._surrogates or answers.own == "redact":
             return LiteralStream(self._strings, stream)
         return stream
@@ -323,6 +329,7 @@ class Session:
         def taken(one: str) -> bool:
             return one in self._strings or one in self._placeholders or one in self._fakes or one in text
 
+        self._secret = self._secret or token_bytes(32)
         try:
             made = fake(value, entity, number, self._secret, taken)
         except UnmaskableError:

@@ -25,6 +25,7 @@ LEVELS = (1, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15)
 """Numbers of digits that a chain is measured by."""
 _MOST_BETWEEN = 3
 _SELDOM = 3
+_SELDOM_PAIRS = frozenset({"hw", "qq", "vx", "wx"})  # of letters, that hardly any word has
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _seldom(word: str) -> float:
     """How little a word is to be expected in any text: by its bytes, unless it is digits and separators only."""
     if set(word) <= DIGITS | SEPARATORS:
         return min(len(word), 2) / 4
-    return _SELDOM if word == "@" else len(word.encode("utf-8", "surrogatepass"))
+    return _SELDOM if word == "@" or word in _SELDOM_PAIRS else len(word.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(slots=True)
