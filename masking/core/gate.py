@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from masking.core.outline import ANY_DIGIT, MOST_BEHIND
+from masking.core.outline import ANY_DIGIT, LEAST_DIGITS, MOST_BEHIND, SEPARATORS
 from masking.core.pattern import BOUNDARIES, UNANCHORED, Pattern, options
-from masking.core.trigger import chain
+from masking.core.terms import Terms
 from masking.core.view import View
 
 ahocorasick_rs: Any
@@ -29,14 +29,14 @@ __all__ = ["Gate", "Joined", "bounded", "joined"]
 
 _MEMORY = 64 << 20  # bytes; an automaton that outgrows this starts its cache again, it does not miss
 _NAMED = re.compile(r"\(\?P<[A-Za-z_0-9]+>")
-_MANY = 1 << 30
 _FEW = 5  # patterns
-_DIGIT = re.compile(b"[0-9]")
-_FOLDED_LATER = ("ſ".encode(), "\u212a".encode())  # with (?i) RE2 takes them for s and k, which bytes.lower does not
+_LONG_S, _KELVIN = "ſ".encode(), "\u212a".encode()  # with (?i) RE2 takes them for s and k, which bytes.lower does not
+_NO_DIGITS: Final = bytes(code for code in range(256) if code not in b"0123456789")
 _LONG = 1 << 16  # bytes
 _UNBOUNDED = 1 << 62
-# Where a pattern with an outline may stand: from the first character of FIRST on, as far as digits and separators go.
-_RUN = re.compile(rb"[(+0-9][-0-9 ./()+,:;#_]*")
+_SEPARATORS: Final = "".join(sorted(SEPARATORS)).encode()
+# Where a pattern with an outline may stand, but for the signs before it: from a digit on, as far as separators go.
+_RUN = re.compile(f"{ANY_DIGIT}[{ANY_DIGIT}{re.escape(_SEPARATORS.decode())}]*".encode())
 _FORM: Final = bytes.maketrans(b"0123456789", ANY_DIGIT.encode() * 10)
 _EXACT = 2  # bytes at the beginning of a number whose digits are part of its form
 _LONGEST_FORM = 64  # bytes
@@ -45,22 +45,25 @@ _NOTHING: Final[Mapping[int, str]] = {}
 
 
 class Gate:
-    """The patterns of a category, in the order given.
+    """The patterns of a category, in the order given, and behind them its lists of terms.
 
-    Patterns that need one of a few words (`masking.core.trigger`) are let through where such a word stands: all words
-    are looked for in one pass. Those that have an outline are let through by the forms of the text's numbers. The
-    others are joined to one pattern, which mostly finds nothing; where it does, the same is done with a few at a time
-    whose digits the text has. Without RE2 any digit will do for both.
+    Patterns that need one of a few words (`masking.core.trigger`) are let through where such a word stands, lists where
+    a term may: all words are looked for in one pass. Patterns that have an outline are let through by the forms of the
+    text's numbers. The others are joined to one pattern, which mostly finds nothing; where it does, the same is done
+    with a few at a time. All ask first whether the text has digits enough.
     """
 
     __slots__ = (
-        "_all", "_automaton", "_digits", "_few", "_joined", "_levels", "_longest", "_outlines", "_owners", "_words",
+        "_all", "_always", "_automaton", "_digits", "_few", "_joined", "_longest", "_outlines", "_owners", "_words",
     )  # fmt: skip
 
-    def __init__(self, patterns: Sequence[Pattern], needs: Mapping[int, str] = _NOTHING) -> None:
+    def __init__(
+        self, patterns: Sequence[Pattern], needs: Mapping[int, str] = _NOTHING, terms: Sequence[Terms] = ()
+    ) -> None:
         """`needs`: of some patterns, by index, another that stands wherever a match of theirs is accepted."""
-        self._all = range(len(patterns))
         triggers = [pattern.trigger for pattern in patterns]
+        self._all = range(len(patterns) + len(terms))
+        self._digits = [one.needs for one in triggers] + [0] * len(terms)
         self._outlines = _outlines(patterns)
         outlined = frozenset(self._outlines.numbers if self._outlines is not None else ())
         plain = sorted(
@@ -70,11 +73,15 @@ class Gate:
         self._joined = joined(sources.values())
         few = [plain[start : start + _FEW] for start in range(0, len(plain), _FEW)]
         self._few = [(joined([sources[index] for _, index in some]), some) for some in few]
-        self._digits = sorted({digits for digits, _ in plain} - {0})
-        self._levels = None if self._joined is None else _levels(self._digits)
         owners: dict[bytes, list[int]] = {}
-        for index, one in enumerate(triggers):
-            for word in one.words:
+        self._always: list[int] = []
+        for index, words in enumerate((*(one.words for one in triggers), *(one.words for one in terms))):
+            if index >= len(patterns):
+                if terms[index - len(patterns)].ignore_case and not all(map(_is_lowered, words)):
+                    self._always.append(index)
+                    continue
+                words = {word.encode("utf-8", "masking.surrogates").lower().decode() for word in words}
+            for word in words:
                 owners.setdefault(word.encode(), []).append(index)
         self._words = list(owners)
         self._owners = list(owners.values())
@@ -91,16 +98,34 @@ class Gate:
         """As `open_for`, each with the byte of `view.utf8` behind which no match of it begins."""
         utf8 = view.utf8
         data = utf8.lower()
-        if not data.isascii() and any(letter in data for letter in _FOLDED_LATER):
+        if not data.isascii() and (_LONG_S in data or _KELVIN in data):
             return [(index, _UNBOUNDED) for index in self._all]
+        digits = len(utf8.translate(None, _NO_DIGITS))
+        found = self._worded(data)
+        if digits and self._outlines is not None:
+            self._outlines.find(utf8, digits, found)
+        if self._few and (self._joined is None or self._joined.search(utf8)):
+            for together, some in self._few:
+                if some[0][0] <= digits and (together is None or together.search(utf8)):
+                    found.update((index, _UNBOUNDED) for _, index in some)
+        for index in self._always:
+            found[index] = _UNBOUNDED
+        if not found:
+            return []
+        needed = self._digits
+        return [one for one in sorted(found.items()) if needed[one[0]] <= digits]
+
+    def _worded(self, data: bytes) -> dict[int, int]:
+        """What is let through for its words, each with where the last of them ends."""
         found: dict[int, int] = {}
         if self._automaton is None:
             for at, word in enumerate(self._words):
                 if word in data:
                     found.update(dict.fromkeys(self._owners[at], _UNBOUNDED))
         elif len(data) <= _LONG:
+            owners = self._owners
             for word, _, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
-                for index in self._owners[word]:
+                for index in owners[word]:
                     found[index] = end
         else:
             # Piece by piece, because the places of words in a long text may be as many as its bytes.
@@ -109,24 +134,12 @@ class Gate:
                 piece = data[start : start + _LONG + self._longest]
                 words.update(word for word, _, _ in self._automaton.find_matches_as_indexes(piece, overlapping=True))
             found.update(dict.fromkeys((index for word in words for index in self._owners[word]), _UNBOUNDED))
-        if self._outlines is not None:
-            self._outlines.find(utf8, found)
-        if self._few and (self._joined is None or self._joined.search(utf8)):
-            digits = self._most_digits(utf8)
-            for together, some in self._few:
-                if some[0][0] <= digits and (together is None or together.search(utf8)):
-                    found.update((index, _UNBOUNDED) for needed, index in some if needed <= digits)
-        return sorted(found.items())
+        return found
 
-    def _most_digits(self, data: bytes) -> int:
-        """A number of digits that stand in one chain, at least as many as any pattern of its level needs."""
-        if self._levels is None:
-            return _MANY if _DIGIT.search(data) else 0
-        found: list[int] = self._levels.Match(data) or []
-        # The last matches everything: an answer without it would tell of an automaton that ran out of memory.
-        if len(self._digits) not in found:
-            return _MANY
-        return max((self._digits[level] for level in found if level < len(self._digits)), default=0)
+
+def _is_lowered(word: str) -> bool:
+    """Whether bytes in ASCII lower case tell where a term stands in either case."""
+    return all(one.isascii() or one.lower() == one.upper() for one in word)
 
 
 class _Outlines:
@@ -139,20 +152,28 @@ class _Outlines:
         self.numbers, self._leasts, sources = zip(*outlines, strict=True)
         self._least = min(self._leasts)
         self._set = re2.Set.SearchSet(options("LATIN1"))
-        for source in (*sources, ""):  # the last matches everything, as in `_levels`
+        for source in (*sources, ""):  # without the last, which matches everything, memory was short
             self._set.Add(source.encode())
         self._set.Compile()
         self._known: dict[bytes, Sequence[tuple[int, int]]] = {}
 
-    def find(self, data: bytes, found: dict[int, int]) -> None:
+    def find(self, data: bytes, digits: int, found: dict[int, int]) -> None:
         """Add the patterns that may match in `data`, each with where the last number ends that it may match in."""
-        for run in _RUN.finditer(data):
+        if digits < LEAST_DIGITS:
+            return
+        signed = b"(" in data or b"+" in data
+        known = self._known
+        before = 0
+        # With one byte for all digits, the next run is found at the speed of a search for that byte.
+        for run in _RUN.finditer(data.translate(_FORM)):
             start, end = run.span()
+            if signed:
+                start = _begun(data, before, start)
+                before = end
             if end - start >= self._least:
-                number = run[0]
-                form = number[:_EXACT] + number[_EXACT:].translate(_FORM)
-                known = self._known.get(form)
-                for index, least in self._learned(form) if known is None else known:
+                form = data[start : start + _EXACT] + data[start + _EXACT : end].translate(_FORM)
+                places = known.get(form)
+                for index, least in self._learned(form) if places is None else places:
                     found[index] = end - least
 
     def _learned(self, form: bytes) -> Sequence[tuple[int, int]]:
@@ -166,6 +187,14 @@ class _Outlines:
                 self._known = {}
             self._known[form] = known
         return known
+
+
+def _begun(data: bytes, before: int, start: int) -> int:
+    """Where a number begins whose first digit stands at `start`: at a bracket or a plus with separators behind it."""
+    head = data[before:start]
+    signs = head[len(head.rstrip(_SEPARATORS)) :]
+    places = [place for place in (signs.find(b"("), signs.find(b"+")) if place >= 0]
+    return start - len(signs) + min(places) if places else start
 
 
 class Joined:
@@ -210,12 +239,3 @@ def _outlines(patterns: Sequence[Pattern]) -> _Outlines | None:
             after = BOUNDARIES[one.after][3] if whole else ""
             found.append((index, one.trigger.least - MOST_BEHIND, f"{BOUNDARIES[one.before][2]}(?:{source}){after}"))
     return _Outlines(found) if found else None
-
-
-def _levels(digits: Sequence[int]) -> Any:
-    made = re2.Set.SearchSet(options("LATIN1"))
-    for number in digits:
-        made.Add(chain(number).encode())
-    made.Add(b"")
-    made.Compile()
-    return made

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-__all__ = ["ANY_DIGIT", "DIGITS", "FIRST", "MOST_BEHIND", "SEPARATORS", "constants", "members", "outline", "parser"]
+__all__ = ["ANY_DIGIT", "DIGITS", "FIRST", "LEAST_DIGITS", "MOST_BEHIND", "SEPARATORS", "constants", "members", "outline", "parser"]
 
 # The parser behind `re`, public as sre_parse until Python 3.11 and private since; a pattern that it shows otherwise
 # than expected has no outline and no trigger, and is always looked at.
@@ -32,7 +32,8 @@ MOST_BEHIND: Final = 1
 ANY_DIGIT: Final = "9"
 """The digit that stands for any in a form."""
 
-_LEAST: Final = 3  # digits
+LEAST_DIGITS: Final = 3
+"""Digits that every outline takes at least."""
 
 
 def outline(tree: Any) -> tuple[str, bool]:
@@ -54,7 +55,7 @@ def outline(tree: Any) -> tuple[str, bool]:
     begun = tree[: len(parts)]
     first, obligatory = _first(begun)
     behind = int(tree.getwidth()[0]) - int(begun.getwidth()[0])
-    if not obligatory or not first <= FIRST or behind > MOST_BEHIND or _digits(begun) < _LEAST:
+    if not obligatory or not first <= FIRST or behind > MOST_BEHIND or _digits(begun) < LEAST_DIGITS:
         return "", False
     return made, len(parts) == len(items)
 

@@ -122,7 +122,7 @@ class Scanner:
                 self._grouped.append((order, rule, source))
             else:
                 self._external.append((order, rule, source))
-        self._gate = Gate(gates, needs)
+        self._gate = Gate(gates, needs, [source.terms for _, _, source in self._terms])
         self._modelled = frozenset(
             rule.id for _, rule, source in self._external if isinstance(source, ModelSource | SpacySource)
         )
@@ -209,6 +209,9 @@ class Scanner:
         """Every finding before overlaps are resolved, each with its rule's place in the category."""
         found: list[tuple[Finding, int]] = []
         for index, bound in self._gate.opened(view):
+            if index >= len(self._patterns):
+                found += self._listed(view, *self._terms[index - len(self._patterns)])
+                continue
             pattern, accept, order, rule, source, plain = self._patterns[index]
             if isinstance(source, PresidioSource):
                 if next(pattern.spans(view), None) is not None:
@@ -223,16 +226,17 @@ class Scanner:
                     finding = self._finding(view, start, end, rule, rule.score, checked=source.proves)
                     if finding is not None:
                         found.append((finding, order))
-        for order, rule, listed in self._terms:
-            for start, end in listed.terms.spans(view):
-                finding = self._finding(view, start, end, rule, rule.score, checked=False)
-                if finding is not None:
-                    found.append((finding, order))
         if self._grouped:
             found += self._detected_together(view)
         for order, rule, external in self._external:
             found += self._detected(view, order, rule, external)
         return found
+
+    def _listed(self, view: View, order: int, rule: Rule, source: TermSource) -> Iterator[tuple[Finding, int]]:
+        for start, end in source.terms.spans(view):
+            finding = self._finding(view, start, end, rule, rule.score, checked=False)
+            if finding is not None:
+                yield finding, order
 
     def _detected_together(self, view: View) -> Iterator[tuple[Finding, int]]:
         if self._group is None:

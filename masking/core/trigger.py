@@ -8,6 +8,7 @@ is looked at exactly. They may let too much through, never too little.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,13 @@ _FAR = 99
 LEVELS = (1, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15)
 """Numbers of digits that a chain is measured by."""
 _MOST_BETWEEN = 3
-_SELDOM = 3
+_SELDOM = 2.75
+_SELDOM_WITH_DIGITS, _SOME_DIGITS = 2, 3  # two letters will do where some digits are needed as well
+# Of words that consist of these, hardly any English sentence has none.
+_EVERYWHERE = frozenset(
+    "a an and are as at be been by for from had has have in is it its must now of on or our she should that the their"
+    " this to was we were will with you your".split()
+)
 _SELDOM_PAIRS = frozenset({"hw", "qq", "vx", "wx"})  # of letters, that hardly any word has
 
 
@@ -33,13 +40,14 @@ class Trigger:
     """`words`, of which a matching text in ASCII lower case holds one; without such words the number of `digits` that
     it holds in one chain, at most three separators between two. `least` and
     `most` are the fewest and the most characters that match; `outline` is that of `masking.core.outline`, with whether
-    it is whole."""
+    it is whole; `needs` is the fewest digits that stand in a chain whatever matches, words or not."""
 
     words: frozenset[str] = frozenset()
     digits: int = 0
     least: int = field(default=0, compare=False)
     most: int = field(default=_ANY, compare=False)
     outline: tuple[str, bool] = field(default=("", False), compare=False)
+    needs: int = field(default=0, compare=False)
 
 
 def chain(digits: int) -> str:
@@ -57,22 +65,26 @@ def trigger(source: str) -> Trigger:
         return Trigger()
     tree = _parser.parse(source, re.ASCII)
     least, most = map(int, tree.getwidth())
+    best = _chain(tree).best
     words = _better(*_words(tree)) or frozenset()
-    if words and all(_seldom(word) >= _SELDOM for word in words):
+    least_seldom = _SELDOM if best < _SOME_DIGITS else _SELDOM_WITH_DIGITS
+    if words and all(_seldom(word) >= least_seldom for word in words):
         # What holds `card number` holds `card`.
         seldom = frozenset(word for word in words if not any(one != word and one in word for one in words))
-        return Trigger(seldom, least=least, most=most)
-    best = _chain(tree).best
+        return Trigger(seldom, least=least, most=most, needs=best)
     digits = max((level for level in LEVELS if level <= best), default=0)
-    return Trigger(digits=digits, least=least, most=most, outline=outline(tree))
+    return Trigger(digits=digits, least=least, most=most, outline=outline(tree), needs=best)
 
 
 _Words = frozenset[str] | None
 
 
-def _words(items: Any) -> tuple[_Words, _Words]:
-    """All that a part of a pattern can be, if that is little; else words of which one stands in whatever it is."""
-    current: frozenset[str] = frozenset({""})
+def _words(items: Any, begun: frozenset[str] = frozenset({""})) -> tuple[_Words, _Words]:  # noqa: B008 - frozen
+    """All that a part of a pattern can be, if that is little; else words of which one stands in whatever it is.
+
+    `begun` is what stands directly before the part.
+    """
+    current = begun
     whole, best = True, None
     for op, value in items:
         exact, words = _item_words(op, value)
@@ -80,6 +92,8 @@ def _words(items: Any) -> tuple[_Words, _Words]:
             current = frozenset(one + other for one in current for other in exact)
             continue
         whole = False
+        if op is _is.BRANCH:  # the parser of `re` takes out what all ways begin with
+            words = _better(words, _of_branches([_words(branch, current) for branch in value[1]]))
         best = _better(_better(best, current), words)
         current = frozenset({""}) if exact is None else exact
     return (current, best) if whole else (None, _better(best, current))
@@ -95,14 +109,11 @@ def _item_words(op: Any, value: Any) -> tuple[_Words, _Words]:
     if op is _is.BRANCH:
         parts = [_words(branch) for branch in value[1]]
         exact: frozenset[str] | None = frozenset()
-        words: frozenset[str] | None = frozenset()
-        for one, other in parts:
+        for one, _ in parts:
             exact = None if exact is None or one is None else exact | one
-            least = _better(one, other)
-            words = None if words is None or least is None else words | least
         if exact is not None and len(exact) > _MOST_WORDS:
             exact = None
-        return exact, words
+        return exact, _of_branches(parts)
     if op in (_is.MAX_REPEAT, _is.MIN_REPEAT):
         least, most, inside = value
         one, other = _words(inside)
@@ -114,6 +125,17 @@ def _item_words(op: Any, value: Any) -> tuple[_Words, _Words]:
     if op is _is.AT:
         return frozenset({""}), None
     return None, None
+
+
+def _of_branches(parts: Sequence[tuple[_Words, _Words]]) -> _Words:
+    """Words of which one stands in whatever one of the branches is."""
+    found: frozenset[str] = frozenset()
+    for exact, words in parts:
+        least = _better(exact, words)
+        if least is None:
+            return None
+        found |= least
+    return found
 
 
 def _class(items: Any) -> _Words:
@@ -146,7 +168,10 @@ def _seldom(word: str) -> float:
     """How little a word is to be expected in any text: by its bytes, unless it is digits and separators only."""
     if set(word) <= DIGITS | SEPARATORS:
         return min(len(word), 2) / 4
-    return _SELDOM if word == "@" or word in _SELDOM_PAIRS else len(word.encode("utf-8", "surrogatepass"))
+    if word == "@" or word in _SELDOM_PAIRS:
+        return 3
+    size = len(word.encode("utf-8", "surrogatepass"))
+    return min(size - 0.25, _SELDOM) if all(part in _EVERYWHERE for part in word.split()) else size
 
 
 @dataclass(slots=True)
