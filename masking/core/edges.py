@@ -26,11 +26,14 @@ class Edges:
     one that reads backwards. Where the patterns are many, those that need a word are asked only if the text has it.
     """
 
-    __slots__ = ("_asked", "_head", "_patterns", "_tail", "_worded", "_words")
+    __slots__ = ("_asked", "_head", "_needed", "_needs", "_patterns", "_tail", "_worded", "_words")
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
+    def __init__(self, patterns: Sequence[Pattern], needs: Sequence[str]) -> None:
+        """`needs`: for each pattern another that stands in whatever is accepted of it, or an empty one."""
         self._patterns = patterns
+        self._needs = needs
         self._asked = 0
+        self._needed: Joined | None = None
         self._head: Joined | None = None
         self._tail: Joined | None = None
         self._worded: list[Pattern] = []
@@ -38,7 +41,8 @@ class Edges:
 
     def _make(self) -> None:
         """Made only where texts are many: until then to look everywhere is cheaper."""
-        plain = list(self._patterns)
+        plain = [one for one, needed in zip(self._patterns, self._needs, strict=True) if not needed]
+        self._needed = joined(dict.fromkeys(filter(None, self._needs)))
         if sum(len(one.source) for one in plain) > _SMALL:
             self._worded = [one for one in plain if one.trigger.words]
             self._words = Gate(self._worded)
@@ -57,6 +61,8 @@ class Edges:
             return True
         data = view.utf8
         if (head and self._head.search(data)) or (tail and self._tail.search(data)):
+            return True
+        if self._needed is not None and self._needed.search(data):
             return True
         if self._words is None:
             return False

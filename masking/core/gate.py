@@ -38,6 +38,7 @@ _SEPARATORS: Final = "".join(sorted(SEPARATORS)).encode()
 # Where a pattern with an outline may stand, but for the signs before it: from a digit on, as far as separators go.
 _RUN = re.compile(f"{ANY_DIGIT}[{ANY_DIGIT}{re.escape(_SEPARATORS.decode())}]*".encode())
 _FORM: Final = bytes.maketrans(b"0123456789", ANY_DIGIT.encode() * 10)
+_ANY = ANY_DIGIT.encode()
 _EXACT = 2  # bytes at the beginning of a number whose digits are part of its form
 _LONGEST_FORM = 64  # bytes
 _FORMS = 1 << 14
@@ -167,9 +168,11 @@ class _Outlines:
         # With one byte for all digits, the next run is found at the speed of a search for that byte.
         for run in _RUN.finditer(data.translate(_FORM)):
             start, end = run.span()
+            if end - start < LEAST_DIGITS or run[0].count(_ANY) < LEAST_DIGITS:
+                continue
             if signed:
                 start = _begun(data, before, start)
-                before = end
+            before = end
             if end - start >= self._least:
                 form = data[start : start + _EXACT] + data[start + _EXACT : end].translate(_FORM)
                 places = known.get(form)

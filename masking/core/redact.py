@@ -134,7 +134,8 @@ class Plan:
     @cached_property
     def edges(self) -> Edges:
         """Asked where an answer's rules may find something at the edges of a text."""
-        return Edges([one.pattern for one in self.looks])
+        needs = [one.rule.source.needs if isinstance(one.rule.source, PatternSource) else "" for one in self.looks]
+        return Edges([one.pattern for one in self.looks], needs)
 
     def candidates(self, before: str, text: str, touched: frozenset[int], ends: Mapping[int, int]) -> list[_Candidate]:
         """What the patterns `touched` find in `text`, with `before` as context; `ends` says up to where in

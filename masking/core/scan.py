@@ -17,7 +17,6 @@ from secrets import token_bytes
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
-from masking.core.check import NEEDS
 from masking.core.entity import Entity
 from masking.core.escapes import view_of
 from masking.core.finding import Finding, resolve
@@ -107,9 +106,8 @@ class Scanner:
         for order, rule in enumerate(category.rules):
             source = rule.source
             if isinstance(source, PatternSource):
-                needed = next((NEEDS[name] for name in source.names if name in NEEDS), "")
                 for pattern in source.patterns:
-                    needs[len(gates)] = needed
+                    needs[len(gates)] = source.needs
                     gates.append(pattern)
                     plain = rule.context is None and not rule.allow
                     self._patterns.append(_Ready(pattern, source.accept, order, rule, source, plain))
