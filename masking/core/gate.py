@@ -37,8 +37,7 @@ _UNBOUNDED = 1 << 62
 _SEPARATORS: Final = "".join(sorted(SEPARATORS)).encode()
 # Where a pattern with an outline may stand, but for the signs before it: from a digit on, as far as separators go.
 _RUN = re.compile(f"{ANY_DIGIT}[{ANY_DIGIT}{re.escape(_SEPARATORS.decode())}]*".encode())
-_FORM: Final = bytes.maketrans(b"0123456789", ANY_DIGIT.encode() * 10)
-_ANY = ANY_DIGIT.encode()
+_ANY_DIGIT: Final = bytes.maketrans(b"0123456789", ANY_DIGIT.encode() * 10)
 _EXACT = 2  # bytes at the beginning of a number whose digits are part of its form
 _LONGEST_FORM = 64  # bytes
 _FORMS = 1 << 14
@@ -103,8 +102,8 @@ class Gate:
             return [(index, _UNBOUNDED) for index in self._all]
         digits = len(utf8.translate(None, _NO_DIGITS))
         found = self._worded(data)
-        if digits and self._outlines is not None:
-            self._outlines.find(utf8, digits, found)
+        if digits >= LEAST_DIGITS and self._outlines is not None:
+            self._outlines.find(utf8, found)
         if self._few and (self._joined is None or self._joined.search(utf8)):
             for together, some in self._few:
                 if some[0][0] <= digits and (together is None or together.search(utf8)):
@@ -146,35 +145,39 @@ def _is_lowered(word: str) -> bool:
 class _Outlines:
     """Which patterns may match among the numbers of a text, by the numbers' forms; `numbers` are the patterns' own."""
 
-    __slots__ = ("_known", "_least", "_leasts", "_set", "numbers")
+    __slots__ = ("_known", "_leasts", "_set", "numbers")
 
     def __init__(self, outlines: Iterable[tuple[int, int, str]]) -> None:
         """Each pattern's number, how many characters its outline takes at least, and the outline."""
         self.numbers, self._leasts, sources = zip(*outlines, strict=True)
-        self._least = min(self._leasts)
         self._set = re2.Set.SearchSet(options("LATIN1"))
         for source in (*sources, ""):  # without the last, which matches everything, memory was short
             self._set.Add(source.encode())
         self._set.Compile()
         self._known: dict[bytes, Sequence[tuple[int, int]]] = {}
 
-    def find(self, data: bytes, digits: int, found: dict[int, int]) -> None:
+    def find(self, data: bytes, found: dict[int, int]) -> None:
         """Add the patterns that may match in `data`, each with where the last number ends that it may match in."""
-        if digits < LEAST_DIGITS:
-            return
         signed = b"(" in data or b"+" in data
         known = self._known
         before = 0
-        # With one byte for all digits, the next run is found at the speed of a search for that byte.
-        for run in _RUN.finditer(data.translate(_FORM)):
-            start, end = run.span()
-            if end - start < LEAST_DIGITS or run[0].count(_ANY) < LEAST_DIGITS:
-                continue
+        shape = data.translate(_ANY_DIGIT)
+        # With one byte for all digits, the next number is found at the speed of a search for that byte.
+        for run in _RUN.finditer(shape):
+            form = run[0]
             if signed:
-                start = _begun(data, before, start)
-            before = end
-            if end - start >= self._least:
-                form = data[start : start + _EXACT] + data[start + _EXACT : end].translate(_FORM)
+                start, end = run.span()
+                begun = _begun(data, before, start)
+                if begun < start:
+                    form = shape[begun:end]
+                before = end
+            places = known.get(form)
+            if places is None:
+                places = self._learned(form)
+            if places:
+                end = run.end()
+                begun = end - len(form)
+                form = data[begun : begun + _EXACT] + form[_EXACT:]
                 places = known.get(form)
                 for index, least in self._learned(form) if places is None else places:
                     found[index] = end - least

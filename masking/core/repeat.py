@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from masking.core.escapes import view_of
 from masking.core.finding import Finding
 from masking.core.terms import Terms
 from masking.core.view import View, folded
@@ -22,6 +23,7 @@ _SEPARATOR = re.compile(r"[\s.()·•‧・/_-]+")
 _NO_SEPARATORS = dict.fromkeys(code for code in range(128) if _SEPARATOR.match(chr(code)))
 _SEPARATOR_BYTES = bytes(_NO_SEPARATORS)
 _OTHER_SEPARATOR = re.compile("[\x85\u1680\u2028\u2029·•‧・]")  # of those that a view leaves as they are
+_APART = "\0"  # stands between texts that are looked at together; no separator
 _MOST_BETWEEN = 3  # separator characters between two characters of a value: `) -`
 _HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af\U00020000-\U0003ffff"
 _IS_HAN = re.compile(f"[{_HAN}]")
@@ -122,6 +124,22 @@ class Values:
             if original not in there and _is_mention(view.text, value, compact, start, first, last):
                 one = value.finding
                 yield Finding(*original, one.entity, one.score, one.rule, one.checked)
+
+    def are_alone(self, texts: Sequence[str], found: Sequence[Sequence[Finding]]) -> bool:
+        """True only if no value stands in any of the texts but where it is `found`: `places` would give nothing."""
+        self._learn()
+        if not self._values:
+            return True
+        values = [text[one.start : one.end] for text, some in zip(texts, found, strict=True) for one in some]
+        inside = _APART.join(values)
+        if len(self._values) > _FEW or not inside.isascii() or inside.count(_APART) >= max(1, len(values)):
+            return False
+        view = view_of(_APART.join(texts))
+        if not view.is_aligned or _OTHER_SEPARATOR.search(view.text):
+            return False
+        compact, within = _compact_bytes(view.text), _compact_bytes(inside)
+        keys = [key.encode("utf-8", "surrogatepass") for key in self._values]
+        return all(compact.count(key) <= within.count(key) for key in keys)
 
     def _is_elsewhere(self, text: str, found: Sequence[Finding]) -> bool:
         """Whether any value may stand in the text outside of what is found: the quick answer for most texts."""

@@ -156,6 +156,36 @@ class Session:
         if literals:
             found = [(finding, 1) for finding in findings]
             findings = resolve([*((literal, 0) for literal in literals), *found], text)
+        return self._replaced(text, findings)
+
+    def masked_together(self, texts: Sequence[str], scanned: Sequence[Sequence[Finding]]) -> list[Masked]:
+        """As `masked` for each text, after all of them have told what they hold: of `expect` for each of them before.
+
+        Most of the time nobody is mentioned in another text and nothing looks like a placeholder, which is told of all
+        texts at once.
+        """
+        for text, findings in zip(texts, scanned, strict=True):
+            self.expect(text, findings)
+        with self._lock:
+            quiet = self._found.are_alone(texts, scanned)
+        quiet = quiet and not self._closed and not self.may_type(texts)
+        masked: list[Masked] = []
+        for text, findings in zip(texts, scanned, strict=True):
+            if quiet:
+                masked.append(self._replaced(text, findings))
+                quiet = len(masked[-1].findings) == len(findings)  # else there are values that nobody looked for
+            else:
+                masked.append(self.masked(text, findings))
+        return masked
+
+    def may_type(self, texts: Sequence[str]) -> bool:
+        """False only if none of the texts holds the form of a placeholder, and nobody is told of texts.
+
+        Such a text in which nothing is found is masked already.
+        """
+        return self._seen is not None or self._grammar.possible_in("\n".join(texts))
+
+    def _replaced(self, text: str, findings: Sequence[Finding]) -> Masked:
         if not findings:
             return Masked(text, ())
         if self._plan is not None:
