@@ -61,7 +61,9 @@ class Json:
     def write(self) -> bytes:
         if self.altered:
             return self._before + dump(self.doc, ascii_only=self._raw.isascii()) + self._after
-        if self._is_ours:  # spelled anew it is spelled the same, but for characters that the two writers escape otherwise
+        if (
+            self._is_ours
+        ):  # spelled anew it is spelled the same, but for characters that the two writers escape otherwise
             data = dump(self.doc, ascii_only=False)
             if b"\x7f" not in data and (data.isascii() or not self._raw.isascii()):
                 return self._before + data + self._after

@@ -18,9 +18,8 @@ from masking.batch.shape import at, conversation_of, dropped, shape_of
 from masking.batch.source import Format
 from masking.core.document import Document
 from masking.core.errors import ConfigurationError, MaskingError, UnmaskableError
-from masking.core.finding import Finding
 from masking.core.path import Path, parse, spell
-from masking.core.session import Masked, Session
+from masking.core.session import Session
 from masking.masker import Masker
 from masking.shadow import Shadow, ShadowFile
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from masking.core.gate import Gate, Joined, bounded, joined
 from masking.core.pattern import Pattern
-from masking.core.view import View
+from masking.core.streamview import StreamView
 
 __all__ = ["NEAR", "Edges"]
 
@@ -50,21 +50,25 @@ class Edges:
         self._head = joined(map(bounded, plain), f"\\A(?s:.{{0,{NEAR}}})", "")
         self._tail = joined(map(bounded, plain), "", f"(?s:.{{0,{NEAR}}})\\z")
 
-    def may_hold(self, view: View, *, head: bool, tail: bool) -> bool:
-        """False only if no pattern matches within `NEAR` characters of the beginning, or of the end, of the view."""
+    def may_hold(self, shown: str, *, head: bool, tail: bool) -> bool:
+        """False only if no pattern matches within `NEAR` characters of the beginning, or of the end, of a text.
+
+        `shown` is the text as a `StreamView` shows it.
+        """
         if self._asked < _OFTEN:
             self._asked += 1
             if self._asked == _OFTEN:
                 self._make()
             return True
-        if self._head is None or self._tail is None or not view.is_aligned:
+        if self._head is None or self._tail is None:
             return True
-        data = view.utf8
+        data = shown.encode("utf-8", "masking.surrogates")
         if (head and self._head.search(data)) or (tail and self._tail.search(data)):
             return True
         if self._needed is not None and self._needed.search(data):
             return True
         if self._words is None:
             return False
-        opened = (self._worded[index] for index in self._words.open_for(view))
-        return any(chain.from_iterable(one.matches(view) for one in opened))
+        view = StreamView("")
+        view.text = shown
+        return any(chain.from_iterable(self._worded[index].matches(view) for index in self._words.open_for(view)))

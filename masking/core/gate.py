@@ -142,19 +142,23 @@ def _is_lowered(word: str) -> bool:
     return all(one.isascii() or one.lower() == one.upper() for one in word)
 
 
+_May = tuple[int, int, Sequence[bytes]]
+"""A pattern, how much of a number lies behind the beginning of its match at least, and what the match begins with."""
+
+
 class _Outlines:
     """Which patterns may match among the numbers of a text, by the numbers' forms; `numbers` are the patterns' own."""
 
-    __slots__ = ("_known", "_leasts", "_set", "numbers")
+    __slots__ = ("_begins", "_known", "_leasts", "_set", "numbers")
 
-    def __init__(self, outlines: Iterable[tuple[int, int, str]]) -> None:
-        """Each pattern's number, how many characters its outline takes at least, and the outline."""
-        self.numbers, self._leasts, sources = zip(*outlines, strict=True)
+    def __init__(self, outlines: Iterable[tuple[int, int, Sequence[bytes], str]]) -> None:
+        """Each pattern's number, how many characters its outline takes at least, what it begins with, and itself."""
+        self.numbers, self._leasts, self._begins, sources = zip(*outlines, strict=True)
         self._set = re2.Set.SearchSet(options("LATIN1"))
         for source in (*sources, ""):  # without the last, which matches everything, memory was short
             self._set.Add(source.encode())
         self._set.Compile()
-        self._known: dict[bytes, Sequence[tuple[int, int]]] = {}
+        self._known: dict[bytes, Sequence[_May]] = {}
 
     def find(self, data: bytes, found: dict[int, int]) -> None:
         """Add the patterns that may match in `data`, each with where the last number ends that it may match in."""
@@ -165,7 +169,7 @@ class _Outlines:
         # With one byte for all digits, the next number is found at the speed of a search for that byte.
         for run in _RUN.finditer(shape):
             form = run[0]
-            if signed:
+            if signed and len(form) >= LEAST_DIGITS:
                 start, end = run.span()
                 begun = _begun(data, before, start)
                 if begun < start:
@@ -177,17 +181,19 @@ class _Outlines:
             if places:
                 end = run.end()
                 begun = end - len(form)
-                form = data[begun : begun + _EXACT] + form[_EXACT:]
+                number = data[begun:end]
+                form = number[:_EXACT] + form[_EXACT:]
                 places = known.get(form)
-                for index, least in self._learned(form) if places is None else places:
-                    found[index] = end - least
+                for index, least, begins in self._learned(form) if places is None else places:
+                    if not begins or any(map(number.__contains__, begins)):
+                        found[index] = end - least
 
-    def _learned(self, form: bytes) -> Sequence[tuple[int, int]]:
-        """The patterns that may match in a form, and how much of it lies behind the beginning of a match at least."""
+    def _learned(self, form: bytes) -> Sequence[_May]:
+        """The patterns that may match in a form."""
         matching: list[int] = self._set.Match(form) or []
         last = len(self.numbers)
         places = sorted(set(matching) - {last}) if last in matching else range(last)
-        known = [(self.numbers[at], self._leasts[at] - 1) for at in places]
+        known = [(self.numbers[at], self._leasts[at] - 1, self._begins[at]) for at in places]
         if len(form) <= _LONGEST_FORM:
             if len(self._known) >= _FORMS:
                 self._known = {}
@@ -239,9 +245,12 @@ def _outlines(patterns: Sequence[Pattern]) -> _Outlines | None:
         return None
     found = []
     for index, one in enumerate(patterns):
-        source, whole = one.trigger.outline
+        source, whole, begins = one.trigger.outline
         if source and not one.trigger.words:
             # Where more may follow than the outline says, what stands behind it is no boundary.
             after = BOUNDARIES[one.after][3] if whole else ""
-            found.append((index, one.trigger.least - MOST_BEHIND, f"{BOUNDARIES[one.before][2]}(?:{source}){after}"))
+            least = one.trigger.least - MOST_BEHIND
+            found.append(
+                (index, least, [sign.encode() for sign in begins], f"{BOUNDARIES[one.before][2]}(?:{source}){after}")
+            )
     return _Outlines(found) if found else None

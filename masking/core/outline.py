@@ -7,9 +7,21 @@ takes, it says itself.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-__all__ = ["ANY_DIGIT", "DIGITS", "FIRST", "LEAST_DIGITS", "MOST_BEHIND", "SEPARATORS", "constants", "members", "outline", "parser"]
+__all__ = [
+    "ANY_DIGIT",
+    "DIGITS",
+    "FIRST",
+    "LEAST_DIGITS",
+    "MOST_BEHIND",
+    "SEPARATORS",
+    "Outline",
+    "constants",
+    "members",
+    "outline",
+    "parser",
+]
 
 # The parser behind `re`, public as sre_parse until Python 3.11 and private since; a pattern that it shows otherwise
 # than expected has no outline and no trigger, and is always looked at.
@@ -35,12 +47,21 @@ ANY_DIGIT: Final = "9"
 LEAST_DIGITS: Final = 3
 """Digits that every outline takes at least."""
 
+_MOST_BEGINS: Final = 4
 
-def outline(tree: Any) -> tuple[str, bool]:
-    """The outline of a parsed pattern, and whether it is that of the whole; "" for a pattern that has none.
 
-    A pattern whose end may hold more than digits and separators (an extension, a letter) is outlined up to there.
-    """
+class Outline(NamedTuple):
+    """A pattern for forms, empty where there is none. `whole`: it is that of the whole pattern, which otherwise may end
+    with more than digits and separators (an extension, a letter). A match begins with one of `begins`, if there are
+    any."""
+
+    source: str = ""
+    whole: bool = False
+    begins: tuple[str, ...] = ()
+
+
+def outline(tree: Any) -> Outline:
+    """The outline of a parsed pattern."""
     items = list(tree)
     while len(items) == 1 and items[0][0] is constants.SUBPATTERN:
         tree = items[0][1][3]
@@ -56,12 +77,12 @@ def outline(tree: Any) -> tuple[str, bool]:
     first, obligatory = _first(begun)
     behind = int(tree.getwidth()[0]) - int(begun.getwidth()[0])
     if not obligatory or not first <= FIRST or behind > MOST_BEHIND or _digits(begun) < LEAST_DIGITS:
-        return "", False
-    return made, len(parts) == len(items)
+        return Outline()
+    return Outline(made, len(parts) == len(items), _begins(items[: len(parts)]))
 
 
 def _widened(op: Any, value: Any) -> str | None:
-    """A part of a pattern that takes `ANY_DIGIT` wherever it takes a digit; None where it can be more than digits and separators."""
+    """A part of a pattern that takes `ANY_DIGIT` wherever it takes a digit; None where it may take other characters."""
     if op is constants.LITERAL or op is constants.IN:
         found = {chr(value)} if op is constants.LITERAL else members(value)
         if not found or not found <= DIGITS | SEPARATORS:
@@ -108,6 +129,36 @@ def _first(items: Any) -> tuple[frozenset[str], bool]:
         if obligatory:
             return found, True
     return found, False
+
+
+def _begins(items: Any) -> tuple[str, ...]:
+    """What a part made of digits and separators can begin with, if that is little to look for."""
+    found = [""]
+    for op, value in items:
+        more = _exact(op, value)
+        if more is None or len(found) * len(more) > _MOST_BEGINS:
+            break
+        found = [one + other for one in found for other in more]
+    return () if "" in found else tuple(sorted(found))
+
+
+def _exact(op: Any, value: Any) -> list[str] | None:
+    if op is constants.LITERAL:
+        return [chr(value)]
+    if op is constants.IN:
+        return sorted(members(value) or ()) or None
+    if op is constants.SUBPATTERN or op is constants.BRANCH:
+        found: list[str] = []
+        for branch in value[1] if op is constants.BRANCH else [value[3]]:
+            some = [""]
+            for inner, inside in branch:
+                more = _exact(inner, inside)
+                if more is None:
+                    return None
+                some = [one + other for one in some for other in more]
+            found += some
+        return found
+    return None
 
 
 def _digits(items: Any) -> int:

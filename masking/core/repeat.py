@@ -142,7 +142,7 @@ class Values:
         return all(compact.count(key) <= within.count(key) for key in keys)
 
     def _is_elsewhere(self, text: str, found: Sequence[Finding]) -> bool:
-        """Whether any value may stand in the text outside of what is found: the quick answer for most texts."""
+        """Whether any value may stand in the text outside of what is found: the quick answer for most."""
         compact = _squeezed(text)
         inside = "\n".join([_squeezed(text[one.start : one.end]) for one in found])
         return any(compact.count(key) > inside.count(key) for key in self._values)
@@ -162,7 +162,7 @@ class Values:
 
 
 def may_repeat(view: View, text: str, found: Sequence[Finding]) -> bool:
-    """Whether a value of `found` may stand anywhere else in `text`, which `view` shows: the quickest answer for most."""
+    """Whether a value of `found` may stand anywhere else in `text`, which `view` shows: a quick answer for most."""
     if len(found) > _FEW or not view.is_aligned:
         return True
     shown = view.text

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import pairwise
 from secrets import token_bytes
 from threading import Lock
 from types import TracebackType
 from typing import overload
 
 from masking.core.answers import Answers
-from masking.core.edges import NEAR
+from masking.core.beside import beside
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.finding import Finding, resolve
 from masking.core.form import forms
@@ -28,7 +27,6 @@ from masking.core.rule import OperatorSpec
 from masking.core.scan import Scanner
 from masking.core.sentences import Find, SentenceStream
 from masking.core.stream import RedactingStream, Stream, StreamedText, astreamed, streamed
-from masking.core.streamview import StreamView
 
 __all__ = ["LITERAL", "Masked", "Operator", "Operators", "Session"]
 
@@ -42,7 +40,6 @@ Operator = Callable[[str, str], str]
 Operators = Callable[[OperatorSpec], Operator]
 
 _LARGEST = 10**18  # what keyed placeholders' numbers stay below
-_REACH = 512  # characters that a match may be long
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -189,7 +186,7 @@ class Session:
         if not findings:
             return Masked(text, ())
         if self._plan is not None:
-            findings = _beside(text, findings, self._plan())
+            findings = beside(text, findings, self._plan())
         with self._lock:
             self._found.add(text, [finding for finding in findings if finding.entity != LITERAL])
         pieces: list[str] = []
@@ -379,31 +376,3 @@ def _keyed(key: bytes, entity: str, value: str) -> int:
     """The number of a keyed placeholder: HMAC-SHA256 (RFC 2104) of entity and value, as a number of up to 18 digits."""
     digest = hmac.digest(key, f"{entity}\0{value}".encode("utf-8", "surrogatepass"), sha256)
     return int.from_bytes(digest) % (_LARGEST - 1) + 1
-
-
-def _beside(text: str, findings: Sequence[Finding], plan: Plan) -> list[Finding]:
-    """The findings, and those that appear in what stands between them once placeholders are its neighbours.
-
-    In 13800138000a@example.com the digits hide the address from its rule; the placeholder does not.
-    """
-    known = list(findings)
-    gaps = [(0, findings[0].start), (findings[-1].end, len(text))]
-    gaps += [(one.end, after.start) for one, after in pairwise(findings)]
-    while gaps:
-        start, end = gaps.pop()
-        found = list(_at_edges(text, start, end, plan)) if end > start else []
-        if found:
-            known += found
-            edges = [start, *(place for one in found for place in (one.start, one.end)), end]
-            gaps += list(zip(edges[::2], edges[1::2], strict=True))
-    return sorted(known, key=lambda finding: finding.start)
-
-
-def _at_edges(text: str, start: int, end: int, plan: Plan) -> Iterator[Finding]:
-    """What is found at the edges of a stretch: further inside its neighbours are what they were."""
-    for first, last in [(start, end)] if end - start <= 2 * _REACH else [(start, start + _REACH), (end - _REACH, end)]:
-        part = text[first:last]
-        if plan.edges.may_hold(StreamView(part), head=first == start, tail=last == end):
-            for one in plan.findings(part):
-                if one.start + first - start <= NEAR or end - one.end - first <= NEAR:
-                    yield one._replace(start=one.start + first, end=one.end + first)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from masking.core.outline import DIGITS, SEPARATORS, members, outline
+from masking.core.outline import DIGITS, SEPARATORS, Outline, members, outline
 from masking.core.outline import constants as _is
 from masking.core.outline import parser as _parser
 
@@ -29,9 +29,12 @@ _SELDOM = 2.75
 _SELDOM_WITH_DIGITS, _SOME_DIGITS = 2, 3  # two letters will do where some digits are needed as well
 # Of words that consist of these, hardly any English sentence has none.
 _EVERYWHERE = frozenset(
-    "a an and are as at be been by for from had has have in is it its must now of on or our she should that the their"
-    " this to was we were will with you your".split()
-)
+    (
+        "a", "an", "and", "are", "as", "at", "be", "been", "by", "for", "from", "had", "has", "have", "in", "is", "it",
+        "its", "must", "now", "of", "on", "or", "our", "she", "should", "that", "the", "their", "this", "to", "was",
+        "we", "were", "will", "with", "you", "your",
+    )
+)  # fmt: skip
 _SELDOM_PAIRS = frozenset({"hw", "qq", "vx", "wx"})  # of letters, that hardly any word has
 
 
@@ -39,14 +42,14 @@ _SELDOM_PAIRS = frozenset({"hw", "qq", "vx", "wx"})  # of letters, that hardly a
 class Trigger:
     """`words`, of which a matching text in ASCII lower case holds one; without such words the number of `digits` that
     it holds in one chain, at most three separators between two. `least` and
-    `most` are the fewest and the most characters that match; `outline` is that of `masking.core.outline`, with whether
-    it is whole; `needs` is the fewest digits that stand in a chain whatever matches, words or not."""
+    `most` are the fewest and the most characters that match; `outline` is that of `masking.core.outline`;
+    `needs` is the fewest digits that stand in a chain whatever matches, words or not."""
 
     words: frozenset[str] = frozenset()
     digits: int = 0
     least: int = field(default=0, compare=False)
     most: int = field(default=_ANY, compare=False)
-    outline: tuple[str, bool] = field(default=("", False), compare=False)
+    outline: Outline = field(default=Outline(), compare=False)
     needs: int = field(default=0, compare=False)
 
 
@@ -79,7 +82,7 @@ def trigger(source: str) -> Trigger:
 _Words = frozenset[str] | None
 
 
-def _words(items: Any, begun: frozenset[str] = frozenset({""})) -> tuple[_Words, _Words]:  # noqa: B008 - frozen
+def _words(items: Any, begun: frozenset[str] = frozenset({""})) -> tuple[_Words, _Words]:
     """All that a part of a pattern can be, if that is little; else words of which one stands in whatever it is.
 
     `begun` is what stands directly before the part.
