@@ -7,7 +7,10 @@ way that never hides a match: by a word that it needs, by its outline in digits 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 from masking.core.outline import ANY_DIGIT, LEAST_DIGITS, MOST_BEHIND, SEPARATORS
@@ -25,7 +28,7 @@ try:
 except ImportError:  # as ahocorasick_rs
     re2 = None
 
-__all__ = ["Gate", "Joined", "bounded", "joined"]
+__all__ = ["Gate", "Joined", "Opened", "bounded", "joined"]
 
 _MEMORY = 64 << 20  # bytes; an automaton that outgrows this starts its cache again, it does not miss
 _NAMED = re.compile(r"\(\?P<[A-Za-z_0-9]+>")
@@ -33,6 +36,8 @@ _FEW = 5  # patterns
 _LONG_S, _KELVIN = "ſ".encode(), "\u212a".encode()  # with (?i) RE2 takes them for s and k, which bytes.lower does not
 _NO_DIGITS: Final = bytes(code for code in range(256) if code not in b"0123456789")
 _LONG = 1 << 16  # bytes
+_TOGETHER = 1 << 14  # bytes of texts that are looked at together
+_ANCHOR = re.compile(r"(?<!\[)[\^$]")  # more than there are, as those in classes and escaped ones
 _UNBOUNDED = 1 << 62
 _SEPARATORS: Final = "".join(sorted(SEPARATORS)).encode()
 # Where a pattern with an outline may stand, but for the signs before it: from a digit on, as far as separators go.
@@ -42,6 +47,10 @@ _EXACT = 2  # bytes at the beginning of a number whose digits are part of its fo
 _LONGEST_FORM = 64  # bytes
 _FORMS = 1 << 14
 _NOTHING: Final[Mapping[int, str]] = {}
+
+
+Opened = tuple[int, int]
+"""A pattern worth running, and the byte behind which no match of it begins."""
 
 
 class Gate:
@@ -54,7 +63,8 @@ class Gate:
     """
 
     __slots__ = (
-        "_all", "_always", "_automaton", "_digits", "_few", "_joined", "_longest", "_outlines", "_owners", "_words",
+        "_all", "_always", "_automaton", "_digits", "_few", "_is_anchored", "_joined", "_longest", "_outlines",
+        "_owners", "_words",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +81,7 @@ class Gate:
         )
         sources = {index: needs.get(index) or bounded(patterns[index]) for _, index in plain}
         self._joined = joined(sources.values())
+        self._is_anchored = any(_ANCHOR.search(source) for source in sources.values())
         few = [plain[start : start + _FEW] for start in range(0, len(plain), _FEW)]
         self._few = [(joined([sources[index] for _, index in some]), some) for some in few]
         owners: dict[bytes, list[int]] = {}
@@ -94,7 +105,7 @@ class Gate:
         """The indexes of the patterns worth running, in ascending order."""
         return [index for index, _ in self.opened(view)]
 
-    def opened(self, view: View) -> list[tuple[int, int]]:
+    def opened(self, view: View) -> list[Opened]:
         """As `open_for`, each with the byte of `view.utf8` behind which no match of it begins."""
         utf8 = view.utf8
         data = utf8.lower()
@@ -103,11 +114,74 @@ class Gate:
         digits = len(utf8.translate(None, _NO_DIGITS))
         found = self._worded(data)
         if digits >= LEAST_DIGITS and self._outlines is not None:
-            self._outlines.find(utf8, found)
+            for end, places in self._outlines.find(utf8):
+                for index, behind in places:
+                    found[index] = end - behind
         if self._few and (self._joined is None or self._joined.search(utf8)):
-            for together, some in self._few:
-                if some[0][0] <= digits and (together is None or together.search(utf8)):
-                    found.update((index, _UNBOUNDED) for _, index in some)
+            self._parted(utf8, digits, found)
+        return self._told(found, digits)
+
+    def opened_many(self, views: Sequence[View]) -> list[list[Opened]]:
+        """As `opened` for each view: what is looked for in every text is looked for in many short ones at once."""
+        if self._automaton is None or self._joined is None or self._outlines is None or self._always:
+            return [self.opened(view) for view in views]
+        told: list[list[Opened]] = []
+        at = 0
+        while at < len(views):
+            stop, size = at, 0
+            while stop < len(views) and (stop == at or size + len(views[stop].utf8) < _TOGETHER):
+                size += len(views[stop].utf8) + 1
+                stop += 1
+            told += self._together(views[at:stop]) if stop > at + 1 else [self.opened(views[at])]
+            at = stop
+        return told
+
+    def _together(self, views: Sequence[View]) -> list[list[Opened]]:
+        """As `opened_many`. A line break between two texts is to every boundary what the end of a text is."""
+        assert self._outlines is not None
+        texts = [view.utf8 for view in views]
+        whole = b"\n".join(texts)
+        data = whole.lower()
+        if not data.isascii() and (_LONG_S in data or _KELVIN in data):
+            return [self.opened(view) for view in views]
+        starts = [0, *accumulate(len(text) + 1 for text in texts)]
+        found: dict[int, dict[int, int]] = defaultdict(dict)
+        owners = self._owners
+        for word, _, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
+            at = bisect_left(starts, end) - 1
+            for index in owners[word]:
+                found[at][index] = end - starts[at]
+        for end, places in self._outlines.find(whole):
+            at = bisect_left(starts, end) - 1
+            for index, behind in places:
+                found[at][index] = end - starts[at] - behind
+        for at in self._joined_in(texts, whole, starts):
+            self._parted(texts[at], len(texts[at]), found[at])
+        told: list[list[Opened]] = [[] for _ in texts]
+        for at, some in found.items():
+            told[at] = self._told(some, len(texts[at].translate(None, _NO_DIGITS)))
+        return told
+
+    def _joined_in(self, texts: Sequence[bytes], whole: bytes, starts: Sequence[int]) -> list[int]:
+        """The texts, which begin at `starts` of `whole`, in which one of the joined patterns may match."""
+        assert self._joined is not None
+        if self._is_anchored:
+            return [at for at, text in enumerate(texts) if self._joined.search(text)]
+        found: list[int] = []
+        place = self._joined.find(whole, 0)
+        while place >= 0:
+            # A match may begin with its neighbour, the line break before its text.
+            found.append(bisect_right(starts, place + 1) - 1)
+            place = self._joined.find(whole, starts[found[-1] + 1] - 1)
+        return found
+
+    def _parted(self, utf8: bytes, digits: int, found: dict[int, int]) -> None:
+        """Add those of the joined patterns that may match, where one of them does."""
+        for together, some in self._few:
+            if some[0][0] <= digits and (together is None or together.search(utf8)):
+                found.update((index, _UNBOUNDED) for _, index in some)
+
+    def _told(self, found: dict[int, int], digits: int) -> list[Opened]:
         for index in self._always:
             found[index] = _UNBOUNDED
         if not found:
@@ -160,8 +234,10 @@ class _Outlines:
         self._set.Compile()
         self._known: dict[bytes, Sequence[_May]] = {}
 
-    def find(self, data: bytes, found: dict[int, int]) -> None:
-        """Add the patterns that may match in `data`, each with where the last number ends that it may match in."""
+    def find(self, data: bytes) -> list[tuple[int, Sequence[tuple[int, int]]]]:
+        """Where numbers end that patterns may match in, each with those patterns, and how much of the number lies
+        behind the beginning of a match at least."""
+        found: list[tuple[int, Sequence[tuple[int, int]]]] = []
         signed = b"(" in data or b"+" in data
         known = self._known
         before = 0
@@ -180,13 +256,14 @@ class _Outlines:
                 places = self._learned(form)
             if places:
                 end = run.end()
-                begun = end - len(form)
-                number = data[begun:end]
+                number = data[end - len(form) : end]
                 form = number[:_EXACT] + form[_EXACT:]
                 places = known.get(form)
-                for index, least, begins in self._learned(form) if places is None else places:
-                    if not begins or any(map(number.__contains__, begins)):
-                        found[index] = end - least
+                if places is None:
+                    places = self._learned(form)
+                some = [one[:2] for one in places if not one[2] or any(map(number.__contains__, one[2]))]
+                found.append((end, some))
+        return found
 
     def _learned(self, form: bytes) -> Sequence[_May]:
         """The patterns that may match in a form."""
@@ -219,7 +296,11 @@ class Joined:
 
     def search(self, data: bytes) -> bool:
         """Whether one of them matches somewhere in UTF-8."""
-        found: bool = self._regexp.Match(UNANCHORED, data, 0, len(data))[0][0] >= 0
+        return self.find(data, 0) >= 0
+
+    def find(self, data: bytes, start: int) -> int:
+        """Where the first match begins from `start` on, with the neighbours that boundaries look at; -1 for none."""
+        found: int = self._regexp.Match(UNANCHORED, data, start, len(data))[0][0]
         return found
 
 

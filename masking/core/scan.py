@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from operator import attrgetter
@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 from masking.core.entity import Entity
 from masking.core.escapes import view_of
 from masking.core.finding import Finding, resolve
-from masking.core.gate import Gate
+from masking.core.gate import Gate, Opened
 from masking.core.pattern import Accept, Pattern
 from masking.core.repeat import Values, may_repeat
 from masking.core.rule import Category, ModelSource, PatternSource, PresidioSource, Rule, SpacySource, TermSource
@@ -157,14 +157,14 @@ class Scanner:
     def scan_many(self, texts: Sequence[str]) -> list[list[Finding]]:
         """As `scan` for each text: an identical text is scanned once, and a model sees all of them together."""
         if not self._external:
-            once = {text: self._scanned(text, view_of(text)) for text in dict.fromkeys(texts)}
+            once = self._scanned_many({text: view_of(text) for text in dict.fromkeys(texts)})
             return [list(once[text]) for text in texts]
         keys = {text: self._known.key(text) for text in dict.fromkeys(texts)}
         found = {text: self._known.get(key) for text, key in keys.items()}
         views = {text: view_of(text) for text, known in found.items() if known is None}
         self._see_together(list(views.values()))
-        for text, view in views.items():
-            found[text] = scanned = self._scanned(text, view)
+        for text, scanned in self._scanned_many(views).items():
+            found[text] = scanned
             self._known.put(keys[text], scanned)
         return [list(found[text] or ()) for text in texts]
 
@@ -178,8 +178,12 @@ class Scanner:
                 for view, entities in zip(views, detect([view.text for view in views]), strict=True):
                     view.once(_seen_by(source), partial(list, entities))
 
-    def _scanned(self, text: str, view: View) -> list[Finding]:
-        candidates = self._candidates(view)
+    def _scanned_many(self, views: Mapping[str, View]) -> dict[str, list[Finding]]:
+        opened = self._gate.opened_many(list(views.values()))
+        return {text: self._scanned(text, view, some) for (text, view), some in zip(views.items(), opened, strict=True)}
+
+    def _scanned(self, text: str, view: View, opened: Sequence[Opened] | None = None) -> list[Finding]:
+        candidates = self._candidates(view, self._gate.opened(view) if opened is None else opened)
         if not candidates:
             return []
         found = resolve(candidates, text)
@@ -203,10 +207,10 @@ class Scanner:
         kept = [(one, 0) for one in found if one not in displaced]
         return resolve([*kept, *more])
 
-    def _candidates(self, view: View) -> list[tuple[Finding, int]]:
+    def _candidates(self, view: View, opened: Sequence[Opened]) -> list[tuple[Finding, int]]:
         """Every finding before overlaps are resolved, each with its rule's place in the category."""
         found: list[tuple[Finding, int]] = []
-        for index, bound in self._gate.opened(view):
+        for index, bound in opened:
             if index >= len(self._patterns):
                 found += self._listed(view, *self._terms[index - len(self._patterns)])
                 continue
