@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from masking.core.outline import DIGITS, SEPARATORS, Outline, members, outline
@@ -80,9 +81,10 @@ def trigger(source: str) -> Trigger:
 
 
 _Words = frozenset[str] | None
+_EMPTY = frozenset({""})
 
 
-def _words(items: Any, begun: frozenset[str] = frozenset({""})) -> tuple[_Words, _Words]:
+def _words(items: Any, begun: frozenset[str] = _EMPTY) -> tuple[_Words, _Words]:
     """All that a part of a pattern can be, if that is little; else words of which one stands in whatever it is.
 
     `begun` is what stands directly before the part.
@@ -90,33 +92,32 @@ def _words(items: Any, begun: frozenset[str] = frozenset({""})) -> tuple[_Words,
     current = begun
     whole, best = True, None
     for op, value in items:
+        if op is _is.BRANCH or op is _is.SUBPATTERN:
+            # With what stands before, because the parser of `re` takes out of branches what all of them begin with.
+            parts = [_words(branch, current) for branch in (value[1] if op is _is.BRANCH else [value[3]])]
+            exact = _union([one for one, _ in parts])
+            if exact is not None:
+                current = exact
+                continue
+            whole = False
+            best = _better(_better(best, current), _of_branches(parts))
+            current = _EMPTY
+            continue
         exact, words = _item_words(op, value)
         if exact is not None and len(current) * len(exact) <= _MOST_WORDS:
-            current = frozenset(one + other for one in current for other in exact)
+            current = frozenset([one + other for one in current for other in exact])
             continue
         whole = False
-        if op is _is.BRANCH:  # the parser of `re` takes out what all ways begin with
-            words = _better(words, _of_branches([_words(branch, current) for branch in value[1]]))
         best = _better(_better(best, current), words)
-        current = frozenset({""}) if exact is None else exact
+        current = _EMPTY if exact is None else exact
     return (current, best) if whole else (None, _better(best, current))
 
 
 def _item_words(op: Any, value: Any) -> tuple[_Words, _Words]:
     if op is _is.LITERAL:
-        return _folded([value]), None
+        return _letter(value), None
     if op is _is.IN:
         return _class(value), None
-    if op is _is.SUBPATTERN:
-        return _words(value[3])
-    if op is _is.BRANCH:
-        parts = [_words(branch) for branch in value[1]]
-        exact: frozenset[str] | None = frozenset()
-        for one, _ in parts:
-            exact = None if exact is None or one is None else exact | one
-        if exact is not None and len(exact) > _MOST_WORDS:
-            exact = None
-        return exact, _of_branches(parts)
     if op in (_is.MAX_REPEAT, _is.MIN_REPEAT):
         least, most, inside = value
         one, other = _words(inside)
@@ -128,6 +129,16 @@ def _item_words(op: Any, value: Any) -> tuple[_Words, _Words]:
     if op is _is.AT:
         return frozenset({""}), None
     return None, None
+
+
+def _union(exact: Sequence[_Words]) -> _Words:
+    """All of them together, if that is little."""
+    found: frozenset[str] = frozenset()
+    for one in exact:
+        if one is None:
+            return None
+        found |= one
+    return found if len(found) <= _MOST_WORDS else None
 
 
 def _of_branches(parts: Sequence[tuple[_Words, _Words]]) -> _Words:
@@ -153,6 +164,11 @@ def _class(items: Any) -> _Words:
     return _folded(members) if len(members) <= _MOST_MEMBERS else None
 
 
+@lru_cache(maxsize=1024)
+def _letter(code: int) -> _Words:
+    return _folded([code])
+
+
 def _folded(codes: list[int]) -> _Words:
     """The characters in ASCII lower case; None with a letter that has a case elsewhere, which `(?i)` would take too."""
     characters = [chr(code) for code in codes]
@@ -163,10 +179,18 @@ def _folded(codes: list[int]) -> _Words:
 
 def _better(one: _Words, other: _Words) -> _Words:
     """The words that are seldomer in a text."""
-    usable = [words for words in (one, other) if words and "" not in words]
-    return max(usable, key=lambda words: (min(map(_seldom, words)), -len(words)), default=None)
+    if not other or "" in other:
+        return one if one and "" not in one else None
+    if not one or "" in one:
+        return other
+    return other if _rank(other) > _rank(one) else one
 
 
+def _rank(words: frozenset[str]) -> tuple[float, int]:
+    return min(map(_seldom, words)), -len(words)
+
+
+@lru_cache(maxsize=4096)
 def _seldom(word: str) -> float:
     """How little a word is to be expected in any text: by its bytes, unless it is digits and separators only."""
     if set(word) <= DIGITS | SEPARATORS:
