@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final, Literal
 
 try:
@@ -209,13 +209,24 @@ class Grammar:
         self.entities = tuple(entities)
         self._made: tuple[_Builder, State, State] | None = None
         self._states: dict[frozenset[int], State] = {}
-        self.starts = re.compile(self._start_pattern(alone=True))
-        self.anywhere = re.compile(self._start_pattern(alone=False))
         self.quiet: dict[str, str] = {}
         self.loud: dict[str, str] = {}
-        self._possible = re.compile(_before_a_number(self.entities))
         self._quick = _quick(self.entities)
         self.reach = max((len(one) + _JOINT * one.count("_") for one in entities), default=0) + _JOINT + _OPENER
+
+    @cached_property
+    def starts(self) -> re.Pattern[str]:
+        """Made when the first answer comes."""
+        return re.compile(self._start_pattern(alone=True))
+
+    @cached_property
+    def anywhere(self) -> re.Pattern[str]:
+        """Made when the first text may hold a form."""
+        return re.compile(self._start_pattern(alone=False))
+
+    @cached_property
+    def _possible(self) -> re.Pattern[str]:
+        return re.compile(_before_a_number(self.entities))
 
     def _automaton(self) -> tuple[_Builder, State, State]:
         """The automaton, where bracketed forms begin in it, and bare ones: made when the first text may hold a form."""
