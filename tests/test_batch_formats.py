@@ -195,7 +195,7 @@ def test_splicing_changes_strings_and_nothing_else(doc: Any, ascii_only: bool, i
 
 
 @given(
-    st.dictionaries(st.text('AB\n"', max_size=3), st.recursive(st.text(max_size=4) | st.integers(-9, 9) | st.none() | st.floats(allow_nan=False), st.lists, max_leaves=6), max_size=4),
+    st.dictionaries(st.text('AB\n"', max_size=3), st.recursive(st.text(max_size=4) | st.integers(-9, 9) | st.none() | st.floats(allow_nan=False, allow_infinity=False), st.lists, max_leaves=6), max_size=4),
     st.sampled_from(["dumps", "orjson", "spaced"]),
     st.sampled_from(["<X_1>", "é", "\x7f", '"\\\n'],),
 )  # fmt: skip

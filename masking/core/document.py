@@ -232,6 +232,13 @@ class _Masking(_Walk):
         self._safe: set[str] = set()
 
     def visit(self, node: Any, plan: _Plan) -> None:
+        if type(node) is list and plan.items is not None and not plan.items.opaque:
+            for position, value in enumerate(node):
+                if type(value) is dict:
+                    self.visit(value, plan.items)
+                else:
+                    self.value(node, position, value, plan.items)
+            return
         if type(node) is not dict:
             super().visit(node, plan)
             return

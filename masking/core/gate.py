@@ -247,8 +247,8 @@ class _Outlines:
             form = run[0]
             if signed and len(form) >= LEAST_DIGITS:
                 start, end = run.span()
-                begun = _begun(data, before, start)
-                if begun < start:
+                if data.rfind(b"(", before, start) >= 0 or data.rfind(b"+", before, start) >= 0:
+                    begun = _begun(data, before, start)
                     form = shape[begun:end]
                 before = end
             places = known.get(form)

@@ -22,7 +22,8 @@ __all__ = ["Values", "may_repeat"]
 _SEPARATOR = re.compile(r"[\s.()·•‧・/_-]+")
 _NO_SEPARATORS = dict.fromkeys(code for code in range(128) if _SEPARATOR.match(chr(code)))
 _SEPARATOR_BYTES = bytes(_NO_SEPARATORS)
-_OTHER_SEPARATOR = re.compile("[\x85\u1680\u2028\u2029·•‧・]")  # of those that a view leaves as they are
+# Separators outside ASCII that a view leaves as they are, and the one letter there that is k in lower case.
+_NOT_COMPACTED = tuple(sign.encode() for sign in "\x85\u1680\u2028\u2029·•‧・\u212a")
 _APART = "\0"  # stands between texts that are looked at together; no separator
 _MOST_BETWEEN = 3  # separator characters between two characters of a value: `) -`
 _HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af\U00020000-\U0003ffff"
@@ -134,12 +135,11 @@ class Values:
         inside = _APART.join(values)
         if len(self._values) > _FEW or not inside.isascii() or inside.count(_APART) >= max(1, len(values)):
             return False
-        view = view_of(_APART.join(texts))
-        if not view.is_aligned or _OTHER_SEPARATOR.search(view.text):
+        compact = _compact(view_of(_APART.join(texts)))
+        if compact is None or not all(map(str.isascii, self._values)):
             return False
-        compact, within = _compact_bytes(view.text), _compact_bytes(inside)
-        keys = [key.encode("utf-8", "surrogatepass") for key in self._values]
-        return all(compact.count(key) <= within.count(key) for key in keys)
+        within = inside.lower().encode().translate(None, _SEPARATOR_BYTES)
+        return all(compact.count(key) <= within.count(key) for key in map(str.encode, self._values))
 
     def _is_elsewhere(self, text: str, found: Sequence[Finding]) -> bool:
         """Whether any value may stand in the text outside of what is found: the quick answer for most."""
@@ -163,28 +163,34 @@ class Values:
 
 def may_repeat(view: View, text: str, found: Sequence[Finding]) -> bool:
     """Whether a value of `found` may stand anywhere else in `text`, which `view` shows: a quick answer for most."""
-    if len(found) > _FEW or not view.is_aligned:
+    if len(found) > _FEW:
         return True
-    shown = view.text
-    if shown.isascii():
-        compact = view.utf8.lower().translate(None, _SEPARATOR_BYTES)
-    elif _OTHER_SEPARATOR.search(shown):
+    compact = _compact(view)
+    if compact is None:
         return True
-    else:
-        compact = _compact_bytes(shown)
     for one in found:
         if one.entity == "PERSON":  # of which words count alone
             return True
         value = text[one.start : one.end]
-        key = _compact_bytes(shown[one.start : one.end])
-        if compact.count(key) > 1 or (not value.isascii() and _compact_bytes(View(value).text) != key):
+        if not value.isascii():
+            seen = View(value).text
+            if seen != view.text[one.start : one.end] or any(not c.isascii() and c.lower() != c.upper() for c in seen):
+                return True
+            value = seen
+        if compact.count(value.lower().encode("utf-8", "masking.surrogates").translate(None, _SEPARATOR_BYTES)) > 1:
             return True
     return False
 
 
-def _compact_bytes(shown: str) -> bytes:
-    """A text without ASCII separators, in lower case and UTF-8."""
-    return folded(shown).encode("utf-8", "surrogatepass").translate(None, _SEPARATOR_BYTES)
+def _compact(view: View) -> bytes | None:
+    """The view without separators, in UTF-8, with ASCII letters in lower case; None where that would not show every
+    mention of a value that has no other letters with case."""
+    if not view.is_aligned:
+        return None
+    data = view.utf8
+    if not data.isascii() and any(map(data.__contains__, _NOT_COMPACTED)):
+        return None
+    return data.lower().translate(None, _SEPARATOR_BYTES)
 
 
 class _Compact:
