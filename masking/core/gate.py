@@ -41,7 +41,8 @@ _ANCHOR = re.compile(r"(?<!\[)[\^$]")  # more than there are, as those in classe
 _UNBOUNDED = 1 << 62
 _SEPARATORS: Final = "".join(sorted(SEPARATORS)).encode()
 # Where a pattern with an outline may stand, but for the signs before it: from a digit on, as far as separators go.
-_RUN = re.compile(f"{ANY_DIGIT}[{ANY_DIGIT}{re.escape(_SEPARATORS.decode())}]*".encode())
+_BETWEEN = re.escape(_SEPARATORS.decode())
+_RUN = re.compile(f"{ANY_DIGIT}(?:[{_BETWEEN}]*{ANY_DIGIT}){{{LEAST_DIGITS - 1}}}[{ANY_DIGIT}{_BETWEEN}]*".encode())
 _ANY_DIGIT: Final = bytes.maketrans(b"0123456789", ANY_DIGIT.encode() * 10)
 _EXACT = 2  # bytes at the beginning of a number whose digits are part of its form
 _LONGEST_FORM = 64  # bytes
@@ -245,7 +246,7 @@ class _Outlines:
         # With one byte for all digits, the next number is found at the speed of a search for that byte.
         for run in _RUN.finditer(shape):
             form = run[0]
-            if signed and len(form) >= LEAST_DIGITS:
+            if signed:
                 start, end = run.span()
                 if data.rfind(b"(", before, start) >= 0 or data.rfind(b"+", before, start) >= 0:
                     begun = _begun(data, before, start)

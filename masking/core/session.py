@@ -156,10 +156,9 @@ class Session:
         return self._replaced(text, findings)
 
     def masked_together(self, texts: Sequence[str], scanned: Sequence[Sequence[Finding]]) -> list[Masked]:
-        """As `masked` for each text, after all of them have told what they hold: of `expect` for each of them before.
+        """As `masked` for each text, after `expect` for each of them: what one tells is found in all. Raises as that.
 
-        Most of the time nobody is mentioned in another text and nothing looks like a placeholder, which is told of all
-        texts at once.
+        Mostly no text mentions another's values, and none looks like a placeholder: that is told of all at once.
         """
         for text, findings in zip(texts, scanned, strict=True):
             self.expect(text, findings)
@@ -176,9 +175,8 @@ class Session:
         return masked
 
     def may_type(self, texts: Sequence[str]) -> bool:
-        """False only if none of the texts holds the form of a placeholder, and nobody is told of texts.
-
-        Such a text in which nothing is found is masked already.
+        """Whether any of the texts may hold the form of a placeholder: where none does, one in which nothing is found is
+        masked already. Always true where somebody is told of texts.
         """
         return self._seen is not None or self._grammar.possible_in("\n".join(texts))
 
