@@ -175,8 +175,8 @@ class Session:
         return masked
 
     def may_type(self, texts: Sequence[str]) -> bool:
-        """Whether any of the texts may hold the form of a placeholder: where none does, one in which nothing is found is
-        masked already. Always true where somebody is told of texts.
+        """Whether any of the texts may hold the form of a placeholder: where none does, one in which nothing is found
+        is masked already. Always true where somebody is told of texts.
         """
         return self._seen is not None or self._grammar.possible_in("\n".join(texts))
 
