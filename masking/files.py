@@ -203,7 +203,7 @@ def _shipped_source(name: str) -> tuple[str, str, Library]:
 
 
 def _load(text: str, file: str, library: Library) -> Category:
-    from masking.core.rulefile import load_category  # brings pydantic, which `import masking` can do without
+    from masking.core.rulefile import load_category  # brings yaml, which `import masking` can do without
 
     return load_category(text, file, library)
 

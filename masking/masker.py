@@ -126,8 +126,13 @@ class Masker:
 
     def mask(self, text: str) -> Masked:
         """One text masked, without a session: nothing can be restored afterwards. Raises TypeError for no str."""
+        if not isinstance(text, str):
+            raise TypeError(f"only str can be masked, not {type(text).__name__}; decode bytes first")
+        found = self._scanner.scan(text)
+        if not found and self._seen is None and not self._grammar.possible_in(text):
+            return Masked(text, ())
         with self.session() as session:
-            return session.masked(text)
+            return session.masked(text, found)
 
     def mask_many(
         self,

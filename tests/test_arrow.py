@@ -144,6 +144,18 @@ def test_no_value_is_left_in_what_leaves(keyed: Masker, batch: Any) -> None:
     assert MAIL.encode() not in written
 
 
+def test_values_of_views_below_a_null_list_are_left_behind(keyed: Masker) -> None:
+    values = pa.array([f"{MAIL}, {PHONE}"], type=pa.string_view())
+    column = pa.LargeListArray.from_arrays(pa.array([0, 1], pa.int64()), values, mask=pa.array([True]))
+    masked = keyed.map_batches(pa.RecordBatch.from_arrays([column], ["hidden"]))
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, masked.schema) as writer:
+        writer.write_batch(masked)
+    assert masked.to_pylist() == [{"hidden": None}]
+    assert PHONE.encode() not in sink.getvalue().to_pybytes()
+
+
 def test_columns_without_a_finding_are_not_copied(keyed: Masker) -> None:
     batch = pa.RecordBatch.from_pydict({"id": [1, 2], "clean": ["a", "b"], "text": [MAIL, "c"], "at": [True, False]})
 

@@ -226,7 +226,7 @@ def test_when_the_disk_is_full_the_same_command_goes_on_later(tmp_path: Path) ->
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_stops_and_says_how_to_go_on(tmp_path: Path) -> None:
-    source = write(tmp_path / "x.jsonl", map(chat, range(60_000)))
+    source = write(tmp_path / "x.jsonl", map(chat, range(240_000)))
     with _program(source, tmp_path / "out") as run:
         for _ in range(600):
             journal = tmp_path / "out" / "_masking" / "journal.jsonl"

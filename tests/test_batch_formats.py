@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import zstandard
 from hypothesis import given
@@ -20,7 +21,8 @@ from test_batch import MOBILES, batch, chat, quiet
 from masking.batch.cut import Block, DamagedError, Prefix, lines
 from masking.batch.elements import elements
 from masking.batch.records import Records
-from masking.batch.row import spliced
+from masking.batch.row import Json, read, spliced
+from masking.core.document import Document
 
 MAIL = "zhang.san@example.com"
 COMPRESSED: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
@@ -190,3 +192,22 @@ def test_splicing_changes_strings_and_nothing_else(doc: Any, ascii_only: bool, i
     made = spliced(raw, doc, new)
     assert json.loads(made) == new
     assert made == json.dumps(new, ensure_ascii=raw.isascii(), indent=indent).encode("utf-8", "surrogatepass")
+
+
+@given(
+    st.dictionaries(st.text('AB\n"', max_size=3), st.recursive(st.text(max_size=4) | st.integers(-9, 9) | st.none() | st.floats(allow_nan=False, allow_infinity=False), st.lists, max_leaves=6), max_size=4),
+    st.sampled_from(["dumps", "orjson", "spaced"]),
+    st.sampled_from(["<X_1>", "é", "\x7f", '"\\\n'],),
+)  # fmt: skip
+def test_a_row_is_written_as_if_only_its_strings_were_replaced(
+    doc: dict[str, Any], spelling: str, instead: str
+) -> None:
+    raw = {
+        "dumps": json.dumps(doc).encode(),
+        "orjson": orjson.dumps(doc),
+        "spaced": json.dumps(doc, ensure_ascii=False, indent=1).encode("utf-8", "replace"),
+    }[spelling]
+    row = Json(b" " + raw + b"\n", Document().mask)
+    row.walk(lambda text: text + instead if text[:1] > "a" else text)
+
+    assert row.write() == b" " + spliced(raw, read(raw), row.doc) + b"\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from datetime import date
 from importlib.resources import files
 from random import Random
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masking.core.check import CHECKS, check
+from masking.core.check import CHECKS, NEEDS, check
 from masking.core.errors import ConfigurationError
 
 ARGUMENTS: dict[str, Any] = {
@@ -300,3 +302,47 @@ def test_our_check_digits_are_those_of_python_stdnum() -> None:
         number = "".join(generator.choices("0123456789", k=generator.randrange(13, 20)))
 
         assert CHECKS["luhn"]()(number) == luhn.is_valid(number)
+
+
+@given(st.text(alphabet="0123456789ABCDEFGHJKLMNPQRTUWXYIOSVZ", min_size=18, max_size=18), st.integers(0, 30))
+def test_a_credit_code_is_valid_exactly_when_stdnum_says_so(text: str, last: int) -> None:
+    from stdnum.cn import uscc
+
+    code = f"91110105{text[8:17]}{'0123456789ABCDEFGHJKLMNPQRTUWXY'[last]}"
+
+    for one in (text, code):
+        assert check("cn.uscc")(one) == uscc.is_valid(one)
+
+
+@given(
+    st.from_regex(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{10,30}", fullmatch=True) | st.sampled_from(["XX", "IT", "BR", "MU"]),
+    st.data(),
+)
+def test_an_iban_of_any_country_is_valid_exactly_when_stdnum_says_so(number: str, data: st.DataObject) -> None:
+    from stdnum import iban
+
+    if len(number) == 2:  # the form that a country has, with digits where letters may be as well
+        length = data.draw(st.sampled_from([11, 14, 23, 24, 26]))
+        body = data.draw(st.text(alphabet="0123456789AB", min_size=length, max_size=length))
+        number = f"{number}{iban.calc_check_digits(f'{number}00{body}')}{body}"
+
+    assert check("iban")(number) == iban.is_valid(number, check_country=False)
+
+
+@given(st.lists(st.integers(0, 300).map(str) | st.sampled_from(["", "01", "٣", "a", "1000"]), min_size=3, max_size=5))
+def test_an_ipv4_address_is_one_that_the_standard_library_reads(parts: list[str]) -> None:
+    text = ".".join(parts)
+    try:
+        packed = ipaddress.IPv4Address(text).packed
+    except ValueError:
+        expected = False
+    else:
+        expected = packed[0] not in {0, 127, 255} and max(packed) > 9 and packed[2:] != b"\0\0"
+
+    assert check("ipv4")(text) == expected
+
+
+@given(st.ip_addresses(v=6).map(str) | st.text(alphabet="0123456789abcF:.", max_size=40))
+def test_whatever_is_confirmed_holds_what_its_check_needs(text: str) -> None:
+    for name, needed in NEEDS.items():
+        assert re.search(needed, text) or not check(name)(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -110,3 +111,19 @@ def test_only_what_is_cut_across_or_a_single_letter_is_left_uncovered(found: lis
         whole = not met and raw.end - raw.start > 0
         assert not whole
         assert all(sum(map(str.isalnum, run)) < 2 for run in open_runs)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.booleans()), max_size=8), st.randoms())
+def test_findings_that_stand_apart_stay_as_they_are(gaps: list[tuple[int, int, bool]], chance: Random) -> None:
+    apart: list[Finding] = []
+    at = 0
+    for gap, size, checked in gaps:
+        apart.append(finding(at + gap, at + gap + size, checked=checked))
+        at += gap + size
+    given_so = [(one, 0) for one in apart]
+    chance.shuffle(given_so)
+
+    assert resolve(given_so, "a " * at) == apart
+    # The ranked way to the same end, which an overlapping one makes it take.
+    around = finding(0, at + 9, 0.1)
+    assert [one for one in resolve([*given_so, (around, 0)]) if one.score > 0.1] == apart

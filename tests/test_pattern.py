@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from masking.core import pattern as module
 from masking.core.check import check
-from masking.core.pattern import BOUNDARIES, Gate, Pattern, PatternSyntaxError
+from masking.core.gate import Gate
+from masking.core.pattern import BOUNDARIES, Pattern, PatternSyntaxError
 from masking.core.view import View
 
 needs_re2 = pytest.mark.skipif(

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from masking.core.escapes import view_of
 from masking.core.finding import Finding
-from masking.core.repeat import Values
+from masking.core.repeat import Values, may_repeat
 from masking.core.rulefile import load_category
 from masking.core.scan import Scanner
 from masking.core.view import View
@@ -106,3 +107,54 @@ def test_ten_thousand_values_in_a_long_text_take_no_longer_than_it_is_long() -> 
     values.add(text, found)
 
     assert len(list(values.places(View(text)))) == 10_000
+
+
+told = st.lists(
+    st.sampled_from(["Ryan Hale", "13800138000", "1380 0138 000", "张伟", "1111", "AB-1234", "x\0y12345", "12345"]),
+    max_size=3,
+)
+said = st.lists(
+    st.sampled_from(["Ryan Hale", "ryan", "13800138000", "138-0013 8000", "张伟", "张 伟", "11111", "ab1234", " ", ", ", "%40", "１", "\u200b", "·", "é"]),
+    max_size=5,
+).map("".join)  # fmt: skip
+
+
+def _row(values: list[str], gaps: list[str]) -> tuple[str, list[Finding]]:
+    """A text with the values in it, found."""
+    text, found = "", []
+    for value, gap in zip(values, [*gaps, "", "", ""], strict=False):
+        text += gap + " "
+        entity = "PERSON" if value[0].isalpha() and not value.startswith(("AB", "x")) else "BADGE"
+        found.append(Finding(len(text), len(text) + len(value), entity, 0.6, "r"))
+        text += value
+    return text + "".join(gaps[len(values) :]), found
+
+
+@given(told, st.lists(said, max_size=4))
+def test_where_a_text_may_not_repeat_a_value_it_is_nowhere_else(values: list[str], gaps: list[str]) -> None:
+    text, found = _row(values, gaps)
+    known = Values()
+    known.add(text, found)
+    view = view_of(text)
+
+    assert may_repeat(view, text, found) or list(known.places(view, found)) == []
+
+
+@given(st.lists(st.tuples(told, st.lists(said, max_size=3)), max_size=3))
+def test_values_that_are_alone_are_in_none_of_the_texts(many: list[tuple[list[str], list[str]]]) -> None:
+    rows = [_row(*one) for one in many]
+    known = Values()
+    for text, found in rows:
+        known.add(text, found)
+    if known.are_alone([text for text, _ in rows], [found for _, found in rows]):
+        assert [list(known.places(view_of(text), found)) for text, found in rows] == [[] for _ in rows]
+
+
+def test_values_of_one_row_are_alone_until_another_text_mentions_them() -> None:
+    texts = ["call 13800138000", "yes"]
+    found = [[Finding(5, 16, "PHONE_NUMBER", 0.9, "r")], []]
+    known = Values()
+    known.add(texts[0], found[0])
+
+    assert known.are_alone(texts, found)
+    assert not known.are_alone([texts[0], "138 0013 8000?"], found)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from masking import Masker, ModelError
+from masking import Masker, ModelError, RuleError
+from masking.core import rulekeys
 from masking.core.proof import prove
 from masking.core.rule import ModelSource, PatternSource, PresidioSource, Rule
+from masking.core.ruleplace import Place
+from masking.core.shippedkeys import ShippedKeys, shipped_keys
+from masking.core.yamltext import Lines, load
 from masking.files import category_names, read_category, recogniser_names, shipped
 from masking.masker import detector
 
@@ -85,3 +90,42 @@ def test_ordinary_text_is_left_alone(patterns: Masker, text: str) -> None:
 def test_rules_without_a_model_run_without_presidio_or_a_model() -> None:
     assert any(isinstance(rule.source, ModelSource) for rule in RULES.values())
     assert sum(isinstance(rule.source, PatternSource) for rule in RULES.values()) >= 25
+
+
+def _plain(value: Any) -> Any:
+    """Keys of either reader as plain data."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
+    if isinstance(value, ShippedKeys):
+        return {key: _plain(one) for key, one in vars(value).items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+@pytest.mark.parametrize("name", [*category_names(), *recogniser_names()])
+def test_a_shipped_file_reads_the_same_without_pydantic(name: str) -> None:
+    path = ROOT / "rules" / ("recognisers/" + name.replace(".", "/") if "." in name else name)
+    data, lines = load(path.with_name(path.name + ".yaml").read_text("utf-8"), name, error=RuleError)
+    for kind, one in (
+        ("SharedKeys" if "." in name else "CategoryKeys", data),
+        *(("UseKeys", u) for u in data.get("rules", ())),
+    ):
+        slow = rulekeys.validated(getattr(rulekeys, kind), one, Place(name, lines, (), ""))
+
+        assert _plain(shipped_keys(kind, one)) == _plain(slow)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"use": "net.email", "scoer": 1.0}, id="an unknown key"),
+        pytest.param({"score": 1.0}, id="a missing key"),
+        pytest.param({"use": "net.email", "score": "high"}, id="another type"),
+        pytest.param({"use": "net.email", "context": {"within": 3}}, id="a missing key below"),
+        pytest.param({"use": "net.email", "allow": {"words": []}}, id="an unknown key below"),
+        pytest.param(["net.email"], id="no mapping"),
+    ],
+)
+def test_what_is_not_as_expected_is_left_to_the_strict_reader(wrong: object) -> None:
+    assert shipped_keys("UseKeys", wrong) is None
+    with pytest.raises(RuleError):
+        rulekeys.validated(rulekeys.UseKeys, wrong, Place("f", Lines({}), (), ""))

@@ -248,3 +248,39 @@ def test_escaped_values_are_masked_as_they_are_written(small: Masker, text: str)
         assert "1380" not in masked
         assert masked.count("_1>") == 1
         assert session.restore(masked) == text
+
+
+turns = st.lists(
+    st.lists(
+        st.sampled_from(["13800138000", "138 0013 8000", "a@example.com", "<EMAIL_1>", "§x y§", "x y", "13800138000a@example.com", "é", "%40", " "]),
+        max_size=4,
+    ).map("".join),
+    max_size=4,
+)  # fmt: skip
+
+
+@given(turns)
+def test_texts_are_masked_together_as_one_by_one(small: Masker, texts: list[str]) -> None:
+    scanned = [small.scan(text) for text in texts]
+    with small.session() as one, small.session() as together:
+        for text, findings in zip(texts, scanned, strict=True):
+            one.expect(text, findings)
+        expected = [one.masked(text, findings) for text, findings in zip(texts, scanned, strict=True)]
+
+        assert together.masked_together(texts, scanned) == expected
+        assert together.entries() == one.entries()
+
+
+@given(turns)
+def test_a_text_alone_is_masked_as_in_a_new_session(small: Masker, texts: list[str]) -> None:
+    for text in texts:
+        with small.session() as session:
+            assert small.mask(text) == session.masked(text)
+
+
+def test_masking_together_in_a_closed_session_is_refused(small: Masker) -> None:
+    session = small.session()
+    session.close()
+
+    with pytest.raises(UnmaskableError, match="closed"):
+        session.masked_together(["hello"], [[]])

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from masking.core import gate
 from masking.core import pattern as module
-from masking.core.pattern import Gate, Pattern
+from masking.core.gate import Gate
+from masking.core.pattern import Pattern
 from masking.core.rule import PatternSource, Rule
 from masking.core.trigger import Trigger, chain, trigger
 from masking.core.view import View
@@ -136,8 +138,9 @@ def test_long_and_odd_texts_pass_the_gate(text: str) -> None:
 @given(st.lists(sources.filter(lambda source: re.compile(source).match("") is None), min_size=1, max_size=6), st.data())
 def test_the_gate_hides_nothing_without_the_fast_engines(made: list[str], data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "re2", None)
-        patched.setattr(module, "ahocorasick_rs", None)
+        for one in (module, gate):
+            patched.setattr(one, "re2", None)
+        patched.setattr(gate, "ahocorasick_rs", None)
         patterns = [Pattern(source, "alnum", "digit") for source in made]
         number = data.draw(st.integers(0, len(made) - 1))
         view = View(data.draw(st.from_regex(re.compile(made[number], re.ASCII), fullmatch=True)))

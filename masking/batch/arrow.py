@@ -408,6 +408,8 @@ def _written_list(array: pa.Array, values: list[Any], path: Path, hidden: frozen
     old = seen.flatten()
     flat = list(chain.from_iterable(one for one in values if one is not None))
     new = _written(old, flat, (*path, None), hidden)
+    if not flat and _may_hold_more(kind):  # all that there is stands below a null
+        new = pa.array([], type=old.type)
     is_view = kinds.is_list_view(kind) or kinds.is_large_list_view(kind)  # which may leave items out
     return seen if new is old and not is_view else _list_of(kind, new, _sizes(seen))
 

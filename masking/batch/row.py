@@ -41,7 +41,7 @@ class Row(Protocol):
 class Json:
     """A JSON value; what surrounds it, the end of the line, stays."""
 
-    __slots__ = ("_after", "_before", "_raw", "_walk", "altered", "doc")
+    __slots__ = ("_after", "_before", "_is_ours", "_raw", "_walk", "altered", "doc")
 
     def __init__(self, raw: bytes, walk: Walk) -> None:
         body = raw.strip()
@@ -50,7 +50,7 @@ class Json:
         self._raw = body
         self._walk = walk
         self.altered = False
-        self.doc = read(body)
+        self.doc, self._is_ours = _read(body)
 
     def walk(self, mask: Text) -> None:
         try:
@@ -61,6 +61,12 @@ class Json:
     def write(self) -> bytes:
         if self.altered:
             return self._before + dump(self.doc, ascii_only=self._raw.isascii()) + self._after
+        if (
+            self._is_ours
+        ):  # spelled anew it is spelled the same, but for characters that the two writers escape otherwise
+            data = dump(self.doc, ascii_only=False)
+            if b"\x7f" not in data and (data.isascii() or not self._raw.isascii()):
+                return self._before + data + self._after
         return self._before + spliced(self._raw, read(self._raw), self.doc) + self._after
 
 
@@ -219,7 +225,12 @@ def decoded(raw: bytes) -> str:
 
 
 def read(row: bytes) -> Any:
-    """The document of a row. Raises UnmaskableError, which says what is wrong with it.
+    """The document of a row. Raises UnmaskableError, which says what is wrong with it."""
+    return _read(row)[0]
+
+
+def _read(row: bytes) -> tuple[Any, bool]:
+    """The document of a row, and whether `dump` spells it the same. Raises as `read`.
 
     A row that is spelled as we spell it holds no key twice, or it would be longer: that is most rows, and cheaper to
     see than to read twice.
@@ -227,15 +238,16 @@ def read(row: bytes) -> Any:
     try:
         doc = orjson.loads(row)
         if type(doc) is dict and dump(doc, ascii_only=False) == row:
-            return doc
+            return doc, True
     except orjson.JSONDecodeError:
         pass  # RFC 8259 §8.2: a lone surrogate in \\uXXXX form is JSON; orjson refuses it
     try:
-        return json.loads(
+        doc = json.loads(
             row.decode("utf-8", "surrogatepass"),
             object_pairs_hook=_without_duplicates,
             parse_constant=_refused,
         )
+        return doc, False
     except UnicodeDecodeError as error:
         raise UnmaskableError(f"not UTF-8 at byte {error.start} of the row") from None
     except RecursionError:

@@ -18,9 +18,8 @@ from masking.batch.shape import at, conversation_of, dropped, shape_of
 from masking.batch.source import Format
 from masking.core.document import Document
 from masking.core.errors import ConfigurationError, MaskingError, UnmaskableError
-from masking.core.finding import Finding
 from masking.core.path import Path, parse, spell
-from masking.core.session import Masked, Session
+from masking.core.session import Session
 from masking.masker import Masker
 from masking.shadow import Shadow, ShadowFile
 
@@ -166,11 +165,11 @@ class Rows:
         scanned = self._masker.scan_many(flat)
         for texts, conversation in rows:
             found = [next(scanned) for _ in texts]
-            if not any(found) and all(map(self._is_plain, texts)):
+            if not any(found) and (not self._quiet.may_type(texts) or all(map(self._is_plain, texts))):
                 yield None
                 continue
             with self._session(conversation) as session:
-                masked = _told_everywhere(session, texts, found)
+                masked = session.masked_together(texts, found)
                 for one in masked:
                     for finding in one.findings:
                         outcome.findings[finding.entity] += 1
@@ -316,13 +315,6 @@ class _Replace:
         if next(self._old, None) != text:
             raise UnmaskableError("internal error: the row was walked in two ways")
         return next(self._new)
-
-
-def _told_everywhere(session: Session, texts: Sequence[str], found: Sequence[list[Finding]]) -> list[Masked]:
-    """The texts masked, after all of them have told what they hold."""
-    for text, findings in zip(texts, found, strict=True):
-        session.expect(text, findings)
-    return [session.masked(text, findings) for text, findings in zip(texts, found, strict=True)]
 
 
 def split(block: Block, layout: Layout) -> tuple[list[bytes], list[_Place]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import click
@@ -48,7 +47,7 @@ def command(
                 # Before the text is out: a masked text whose values are lost could never be restored.
                 write_session(session_file, session.entries())
             if as_json:
-                findings = [dataclasses.asdict(finding) for finding in masked.findings]
+                findings = [finding._asdict() for finding in masked.findings]
                 line = {"input": name, "text": masked.text, "findings": findings}
                 click.echo(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE), nl=False)
             else:

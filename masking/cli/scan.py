@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,7 +154,7 @@ def _at(data: Any, steps: Steps) -> Iterator[str]:
 
 
 def _plain(one: _Text, findings: list[Finding], *, values: bool) -> dict[str, Any]:
-    rows = [dataclasses.asdict(found) for found in findings]
+    rows = [found._asdict() for found in findings]
     if values:
         for row in rows:
             # JSON holds no lone surrogate.

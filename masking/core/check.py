@@ -6,7 +6,6 @@ counts as real whether or not it has passed. python-stdnum and phonenumbers are 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
@@ -17,12 +16,14 @@ from operator import mul
 from typing import Any, Final
 
 from masking.core import credential
+from masking.core.address import IPV6_NEEDS, is_ipv4, is_ipv6
 from masking.core.errors import ConfigurationError
 from masking.core.issued import is_cn_business, is_cn_organisation, is_coordinates, is_us_dea, is_us_npi
+from masking.core.number import compact, is_cn_uscc, is_iban, is_us_ssn
 from masking.core.numberplan import Plan
 from masking.core.wallet import is_bitcoin, is_ethereum
 
-__all__ = ["CHECKS", "Check", "check", "is_proof"]
+__all__ = ["CHECKS", "NEEDS", "Check", "check", "is_proof"]
 
 Check = Callable[[str], bool]
 
@@ -51,9 +52,7 @@ _NAMED_DATE: Final = {
 }
 _DIALLED: Final = re.compile(r"\+[0-9](?:[0-9() .-]{0,30}[0-9])?", re.ASCII)
 _NOT_DIGITS: Final = re.compile("[^0-9]+")
-_IBAN: Final = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{10,30}", re.ASCII)
 _NINO: Final = re.compile(r"[ABCEGHJ-PRSTW-Z][ABCEGHJ-NPRSTW-Z]\d{6}[A-D]", re.ASCII)
-_USCC: Final = re.compile(r"[0-9A-HJ-NPQRTUW-Y]{2}\d{6}[0-9A-HJ-NPQRTUW-Y]{10}", re.ASCII)
 _LOCAL: Final = re.compile(r"[A-Za-z0-9_%+](?:[A-Za-z0-9_%+.'-]*[A-Za-z0-9_%+-])?", re.ASCII)
 _DOMAIN: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}", re.ASCII)
 # Not top-level domains, but what stands after a dot in `icon@2x.png`.
@@ -106,14 +105,6 @@ def _plain(function: Check) -> Callable[[], Check]:
     return lambda: function
 
 
-def _compact(text: str, separators: str = " -") -> str:
-    if not text.isascii():
-        return ""
-    for separator in separators:
-        text = text.replace(separator, "")
-    return text
-
-
 def _is_date(year: int, month: int, day: int) -> bool:
     """Whether the Gregorian day exists; own arithmetic, because core keeps away from clocks and their module."""
     if not 1 <= month <= 12 or day < 1:
@@ -129,7 +120,7 @@ def _cn_ric_plausible(text: str) -> bool:
     Ministry of Civil Affairs; the province is enough beside a real date. A permanent residence card of a foreigner
     (since 2023) has a 9 before the province.
     """
-    number = _compact(text).upper()
+    number = compact(text).upper()
     if len(number) != 18 or not number[:17].isdigit() or not (number[17].isdigit() or number[17] == "X"):
         return False
     province = number[1:3] if number[0] == "9" else number[:2]
@@ -141,27 +132,17 @@ def _cn_ric(text: str) -> bool:
     """A Chinese resident number with its check digit: GB 11643-1999, ISO 7064 MOD 11-2."""
     if not _cn_ric_plausible(text):
         return False
-    number = _compact(text).upper()
+    number = compact(text).upper()
     total = sum(map(mul, number[:17].encode(), _RIC_WEIGHTS)) - _RIC_BASE
     return "10X98765432"[total % 11] == number[17]
 
 
 def _cn_ric15(text: str) -> bool:
     """The form of 1984 to 1999: 15 digits, a year of two digits, no check digit."""
-    number = _compact(text)
+    number = compact(text)
     if len(number) != 15 or not number.isdigit() or number[:2] not in _PROVINCES:
         return False
     return _is_date(1900 + int(number[6:8]), int(number[8:10]), int(number[10:12]))
-
-
-def _cn_uscc(text: str) -> bool:
-    """A unified social credit identifier: GB 32100-2015, check character MOD 31."""
-    number = _compact(text).upper()
-    if not _USCC.fullmatch(number):
-        return False
-    from stdnum.cn import uscc
-
-    return bool(uscc.is_valid(number))
 
 
 def _cn_passport(text: str) -> bool:
@@ -179,7 +160,7 @@ def _cn_address(text: str) -> bool:
 
 def _hk_id(text: str) -> bool:
     """A Hong Kong identity card number: weights 9 to 1, modulo 11 (a blank counts 36 before one letter)."""
-    number = _compact(text, " -()").upper()
+    number = compact(text, " -()").upper()
     head, tail = (number[:2], number[2:]) if len(number) == 9 else (" " + number[:1], number[1:])
     if len(tail) != 7 or not tail[:6].isdigit() or tail[6] not in "0123456789A" or not head.strip().isalpha():
         return False
@@ -190,7 +171,7 @@ def _hk_id(text: str) -> bool:
 
 def _tw_id(text: str) -> bool:
     """A Taiwan identity card number: the letter as two digits, weights 1 9 8 ... 1 1, modulo 10."""
-    number = _compact(text).upper()
+    number = compact(text).upper()
     if len(number) != 10 or not number[0].isalpha() or not number[1:].isdigit() or number[1] not in "1289":
         return False
     area = "ABCDEFGHJKLMNPQRSTUVXYWZIO".index(number[0]) + 10
@@ -200,25 +181,12 @@ def _tw_id(text: str) -> bool:
 
 def _luhn(text: str) -> bool:
     """A payment card number: ISO/IEC 7812-1, 13 to 19 digits, check digit by Luhn, not one digit repeated."""
-    number = _compact(text)
+    number = compact(text)
     if not number.isdigit() or not 13 <= len(number) <= 19 or len(set(number)) == 1:
         return False
     digits = number.encode()
     plain = digits[-1::-2]
     return (sum(plain) - ord("0") * len(plain) + sum(digits[-2::-2].translate(_TWICE))) % 10 == 0
-
-
-def _iban(text: str) -> bool:
-    """An account number by ISO 13616: country, length and form by the registry, MOD 97-10.
-
-    The countries' own check digits inside are not asked: a wrong one leaves it somebody's account number to the reader.
-    """
-    number = _compact(text, " -.").upper()
-    if not _IBAN.fullmatch(number):
-        return False
-    from stdnum import iban
-
-    return bool(iban.is_valid(number, check_country=False))
 
 
 def _phone(regions: Any = "international") -> Check:
@@ -252,41 +220,9 @@ def _is_phone(text: str, regions: Sequence[str], *, certain: bool = True) -> boo
     return False
 
 
-def _ipv4(text: str) -> bool:
-    """An address that can be a host's: no loopback, no mask, and not a version such as 2.0.1.5 or 120.0.0.0."""
-    try:
-        packed = ipaddress.IPv4Address(text).packed
-    except ValueError:
-        return False
-    return packed[0] not in {0, 127, 255} and max(packed) > 9 and packed[2:] != b"\0\0"
-
-
-def _ipv6(text: str) -> bool:
-    """An address by RFC 4291 that can be a host's; `::1`, `a::b` in code and hardware addresses do not count."""
-    try:
-        address = ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    groups = [group for group in text.split(":") if group]
-    if address.is_loopback or all(len(group) == 2 for group in groups):
-        return False
-    routed = len(groups) > 1 and len(groups[0]) == 4 and any(map(str.isdigit, groups[0]))
-    return routed or (len(groups) > 2 and any(map(str.isdigit, text)))
-
-
-def _us_ssn(text: str) -> bool:
-    """A social security number of an area that the SSA may have issued: no 000, 666, 9xx, no advertised number."""
-    number = _compact(text)
-    if len(number) != 9 or not number.isdigit():
-        return False
-    from stdnum.us import ssn
-
-    return bool(ssn.is_valid(number))
-
-
 def _uk_nino(text: str) -> bool:
     """A national insurance number: HMRC NIM39110, with the prefixes that are never allocated left out."""
-    number = _compact(text).upper()
+    number = compact(text).upper()
     return bool(_NINO.fullmatch(number)) and number[:2] not in {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"}
 
 
@@ -365,7 +301,7 @@ def _stdnum(name: Any = "luhn") -> Check:
 
 
 def _by_stdnum(name: str, text: str) -> bool:
-    return text.isascii() and bool(_stdnum_module(name).is_valid(_compact(text) if name == "luhn" else text))
+    return text.isascii() and bool(_stdnum_module(name).is_valid(compact(text) if name == "luhn" else text))
 
 
 @cache
@@ -390,7 +326,7 @@ CHECKS: Final[Mapping[str, Callable[..., Check]]] = {
     "cn.ric": _plain(_cn_ric),
     "cn.ric15": _plain(_cn_ric15),
     "cn.ric_plausible": _plain(_cn_ric_plausible),
-    "cn.uscc": _plain(_cn_uscc),
+    "cn.uscc": _plain(is_cn_uscc),
     "coordinates": _plain(is_coordinates),
     "crypto.btc": _plain(is_bitcoin),
     "crypto.eth": _plain(is_ethereum),
@@ -400,9 +336,9 @@ CHECKS: Final[Mapping[str, Callable[..., Check]]] = {
     "email": _plain(_email),
     "entropy": _entropy,
     "hk.id": _plain(_hk_id),
-    "iban": _plain(_iban),
-    "ipv4": _plain(_ipv4),
-    "ipv6": _plain(_ipv6),
+    "iban": _plain(is_iban),
+    "ipv4": _plain(is_ipv4),
+    "ipv6": _plain(is_ipv6),
     "length": _within(len),
     "luhn": _plain(_luhn),
     "phone": _phone,
@@ -418,5 +354,8 @@ CHECKS: Final[Mapping[str, Callable[..., Check]]] = {
     "uk.nino": _plain(_uk_nino),
     "us.dea": _plain(is_us_dea),
     "us.npi": _plain(is_us_npi),
-    "us.ssn": _plain(_us_ssn),
+    "us.ssn": _plain(is_us_ssn),
 }
+
+NEEDS: Final[Mapping[str, str]] = {"ipv6": IPV6_NEEDS}
+"""Checks whose values hold something that the patterns before them do not ask for: a pattern for it."""

@@ -56,6 +56,11 @@ class DecodedView(View):
         super().__init__("".join(characters))
         self._at, self._after = at, after
 
+    @property
+    def is_aligned(self) -> bool:
+        """Whether places in the view are the same in the original text."""
+        return False
+
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The place in the original text of a place in the view; `end` is exclusive and greater than `start`."""
         first, last = super().original(start, end)
@@ -64,4 +69,6 @@ class DecodedView(View):
 
 def view_of(text: str) -> View:
     """What rules see of a text."""
-    return DecodedView(text) if ESCAPED.search(text) else View(text)
+    if ("%" in text or "&" in text or "\\" in text) and ESCAPED.search(text):
+        return DecodedView(text)
+    return View(text)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from itertools import pairwise
+from operator import itemgetter
+from typing import NamedTuple
 
 __all__ = ["Finding", "resolve"]
 
 _LEAST_PIECE = 2
+_FIRST = itemgetter(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One place in a text that a rule names; offsets in characters (code points) of the text that was given.
 
     Holds no text, so that its repr can be logged.
@@ -38,9 +40,13 @@ def resolve(findings: Iterable[tuple[Finding, int]], text: str | None = None) ->
     the same rule. One that a better one overlaps across an edge is dropped as a whole: one of the two has misread the
     text there. Without `text`, pieces are counted in characters.
     """
-    ranked = sorted(findings, key=_rank)
-    if len(ranked) < 2:
-        return [finding for finding, _ in ranked]
+    given = list(findings)
+    if len(given) < 2:
+        return [finding for finding, _ in given]
+    alone = sorted(map(_FIRST, given))
+    if all(one.start < one.end <= other.start for one, other in pairwise(alone)):
+        return alone
+    ranked = sorted(given, key=_rank)
     ends: list[int] = []
     kept: list[Finding] = []
 
@@ -87,7 +93,7 @@ def _pieces(finding: Finding, inside: list[Finding], text: str | None) -> list[F
                 last -= 1
         long = last - first if text is None else sum(map(str.isalnum, text[first:last]))
         if long >= _LEAST_PIECE:
-            pieces.append(replace(finding, start=first, end=last, checked=False))
+            pieces.append(finding._replace(start=first, end=last, checked=False))
     return pieces
 
 

@@ -11,20 +11,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
-from masking.core.trigger import chain, trigger
+from masking.core.trigger import trigger
 from masking.core.view import View
 
-ahocorasick_rs: Any
-try:
-    import ahocorasick_rs
-except ImportError:  # as re2
-    ahocorasick_rs = None
 try:
     import re2
 except ImportError:  # no wheel for this platform, or the extra `fast` was not asked for
     re2 = None
 
-__all__ = ["BOUNDARIES", "Gate", "Pattern", "PatternSyntaxError", "joined"]
+__all__ = ["BOUNDARIES", "UNANCHORED", "Pattern", "PatternSyntaxError", "options"]
 
 Accept = Callable[[str], bool]
 Place = tuple[int, int, int, int]
@@ -55,13 +50,6 @@ BOUNDARIES: Final[dict[str, tuple[str, str, str, str]]] = {
 _FOREIGN = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|\\[ABGKZzCpPQEux]|[*+?}]\+")
 _NOT_ON_IMAGE = re.compile(r"[^\x00-\x7f]|\\[pPxu]")
 _MOST_SHORTER = 6
-_JOINED_MEMORY = 64 << 20  # bytes; an automaton that outgrows this starts its cache again, it does not miss
-_NAMED = re.compile(r"\(\?P<[A-Za-z_0-9]+>")
-_MANY = 1 << 30
-_FEW = 5  # patterns
-_DIGIT = re.compile(b"[0-9]")
-_FOLDED_LATER = ("ſ".encode(), "\u212a".encode())  # with (?i) RE2 takes them for s and k, which bytes.lower does not
-_LONG = 1 << 16  # bytes
 
 
 class PatternSyntaxError(ValueError):
@@ -116,10 +104,13 @@ class Pattern:
         for place in self.matches(view, accept):
             yield place[2:]
 
-    def matches(self, view: View, accept: Accept | None = None, start: int = 0) -> list[Place]:
+    def matches(
+        self, view: View, accept: Accept | None = None, start: int = 0, bound: int | None = None
+    ) -> list[Place]:
         """As `spans`, from the character `start` of the view on: (start, end) of each match, then of its value.
 
-        What stands before `start` is seen by boundaries only.
+        What stands before `start` is seen by boundaries only. No match is known to begin at or behind byte `bound` of
+        the view's UTF-8.
         """
         if len(view.text) - start < self._least:
             return []
@@ -129,11 +120,15 @@ class Pattern:
             text = engine.text(view)
         at, size = engine.offset(view, start) if start else 0, len(text)
         last = size - self._least  # behind it there is no room for a match
+        if bound is not None and bound <= last:
+            if engine.aligned and not view.text.isascii():
+                bound = view.character(bound)
+            last = min(last, bound - 1)
         match, group, back = engine.match, engine.group, engine.back
         found: list[Place] = []
         while at <= last:
             if match is not None:  # RE2, asked here: in a stream, where the text is short, calls are most of the cost
-                spans = match(_UNANCHORED, text, at - back if at > back else 0, size)
+                spans = match(UNANCHORED, text, at - back if at > back else 0, size)
                 begun, end = spans[1]
                 if begun < 0:
                     break
@@ -168,7 +163,11 @@ class Pattern:
         engine, (start, end, first, last) = self._engine, place
         if (first, last) != (start, end) and start < first:
             return None  # words before the value name it, so it is taken whole: `PASSWORD = settings.PASSWORD` is none
+        if end - start <= self._least:
+            return None
         for separator in engine.separators(text, start, end):
+            if separator - start < self._least:
+                break
             # The separator stays in reach, because RE2 consumes the neighbour that a boundary looks at.
             shorter = engine.search(text, start, separator + 1)
             if shorter is None or shorter[0] != start or shorter[1] > separator or shorter[2] == shorter[3]:
@@ -176,107 +175,6 @@ class Pattern:
             if accept(engine.value(text, shorter)):
                 return shorter
         return None
-
-
-class Gate:
-    """Says quickly which of many patterns can match a text at all.
-
-    Patterns that need one of a few words (`masking.core.trigger`) are let through where such a word stands: all words
-    are looked for in one pass. The others are joined to one pattern, which mostly finds nothing; where it does, the
-    same is done with a few at a time whose digits the text has. Without RE2 any digit will do.
-    """
-
-    __slots__ = ("_all", "_automaton", "_digits", "_few", "_joined", "_levels", "_longest", "_owners", "_words")
-
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
-        self._all = range(len(patterns))
-        triggers = [pattern.trigger for pattern in patterns]
-        plain = sorted((one.digits, index) for index, one in enumerate(triggers) if not one.words)
-        self._joined = joined([patterns[index] for _, index in plain])
-        few = [plain[start : start + _FEW] for start in range(0, len(plain), _FEW)]
-        self._few = [(joined([patterns[index] for _, index in some]), some) for some in few]
-        self._digits = sorted({digits for digits, _ in plain} - {0})
-        self._levels = None if self._joined is None else _levels(self._digits)
-        owners: dict[bytes, list[int]] = {}
-        for index, one in enumerate(triggers):
-            for word in one.words:
-                owners.setdefault(word.encode(), []).append(index)
-        self._words = list(owners)
-        self._owners = list(owners.values())
-        self._longest = max(map(len, owners), default=0)
-        self._automaton: Any = None
-        if ahocorasick_rs is not None and owners:
-            self._automaton = ahocorasick_rs.BytesAhoCorasick(self._words)
-
-    def open_for(self, view: View) -> Sequence[int]:
-        """The indexes of the patterns worth running, in ascending order."""
-        data = view.utf8.lower()
-        if not data.isascii() and any(letter in data for letter in _FOLDED_LATER):
-            return self._all
-        found: set[int] = set()
-        if self._automaton is None:
-            found.update(*(self._owners[at] for at, word in enumerate(self._words) if word in data))
-        elif len(data) <= _LONG:
-            for word, _, _ in self._automaton.find_matches_as_indexes(data, overlapping=True):
-                found.update(self._owners[word])
-        else:
-            # Piece by piece, because the places of words in a long text may be as many as its bytes.
-            words: set[int] = set()
-            for start in range(0, len(data), _LONG):
-                piece = data[start : start + _LONG + self._longest]
-                words.update(word for word, _, _ in self._automaton.find_matches_as_indexes(piece, overlapping=True))
-            found.update(*(self._owners[word] for word in words))
-        if self._few and (self._joined is None or self._joined.search(view.utf8)):
-            digits = self._most_digits(view.utf8)
-            for joined, some in self._few:
-                if some[0][0] <= digits and (joined is None or joined.search(view.utf8)):
-                    found.update(index for needed, index in some if needed <= digits)
-        return sorted(found)
-
-    def _most_digits(self, data: bytes) -> int:
-        """A number of digits that stand in one chain, at least as many as any pattern of its level needs."""
-        if self._levels is None:
-            return _MANY if _DIGIT.search(data) else 0
-        found: list[int] = self._levels.Match(data) or []
-        # The last matches everything: an answer without it would tell of an automaton that ran out of memory.
-        if len(self._digits) not in found:
-            return _MANY
-        return max((self._digits[level] for level in found if level < len(self._digits)), default=0)
-
-
-class _Joined:
-    """Many patterns as one, each with its boundaries: whether any matches."""
-
-    __slots__ = ("_regexp",)
-
-    def __init__(self, source: str) -> None:
-        self._regexp = re2.compile(source.encode(), _options("UTF8", memory=_JOINED_MEMORY))._regexp
-
-    def search(self, data: bytes) -> bool:
-        found: bool = self._regexp.Match(_UNANCHORED, data, 0, len(data))[0][0] >= 0
-        return found
-
-
-def joined(patterns: Sequence[Pattern]) -> _Joined | None:
-    """Some patterns as one that says whether any matches; None without RE2, or where it is too large."""
-    if re2 is None or not patterns:
-        return None
-    parts = (
-        f"{BOUNDARIES[one.before][2]}(?:{_NAMED.sub('(?:', one.source)}){BOUNDARIES[one.after][3]}" for one in patterns
-    )
-    try:
-        return _Joined("|".join(parts))
-    except re2.error:  # too large together, though not one by one
-        return None
-
-
-def _levels(digits: Sequence[int]) -> Any:
-    made = re2.Set.SearchSet(_options("LATIN1"))
-    for number in digits:
-        made.Add(chain(number).encode())
-    made.Add(b"")
-    made.Compile()
-    return made
 
 
 class _Engine(Protocol):
@@ -344,7 +242,7 @@ class _Linear:
         whole = f"{BOUNDARIES[before][2]}({source}){BOUNDARIES[after][3]}"
         self.aligned = _NOT_ON_IMAGE.search(whole) is None
         try:
-            compiled = re2.compile(whole.encode(), _options("LATIN1" if self.aligned else "UTF8"))
+            compiled = re2.compile(whole.encode(), options("LATIN1" if self.aligned else "UTF8"))
         except re2.error as error:
             reason = error.args[0]
             shown = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
@@ -359,14 +257,14 @@ class _Linear:
         self.back = signs if self.aligned or not signs else signs + 3
 
     def matches_nothing(self) -> bool:
-        return bool(self.match(_UNANCHORED, b"", 0, 0)[0][0] >= 0)
+        return bool(self.match(UNANCHORED, b"", 0, 0)[0][0] >= 0)
 
     def text(self, view: View) -> bytes:
         return view.image if self.aligned else view.utf8
 
     def search(self, text: bytes, start: int, stop: int) -> Place | None:
         while start <= stop:
-            spans = self.match(_UNANCHORED, text, max(start - self.back, 0), stop)
+            spans = self.match(UNANCHORED, text, max(start - self.back, 0), stop)
             if spans[1][0] < 0:
                 return None
             if spans[1][0] < start:
@@ -428,20 +326,20 @@ class _Placed:
 
 
 _NEIGHBOURS: Final = 8  # bytes that hold the two characters that a boundary looks at
-_UNANCHORED: Any = None
+UNANCHORED: Any = None
 _ANCHORED: Any = None
 if re2 is not None:
     from re2 import _re2
 
-    _UNANCHORED = _re2.RE2.Anchor.UNANCHORED
+    UNANCHORED = _re2.RE2.Anchor.UNANCHORED
     _ANCHORED = _re2.RE2.Anchor.ANCHOR_START
 
 
 def _match(source: str, *, aligned: bool) -> Any:
-    return re2.compile(source.encode(), _options("LATIN1" if aligned else "UTF8"))._regexp.Match
+    return re2.compile(source.encode(), options("LATIN1" if aligned else "UTF8"))._regexp.Match
 
 
-def _options(encoding: str, memory: int = 8 << 20) -> Any:
+def options(encoding: str, memory: int = 8 << 20) -> Any:
     options = re2.Options()
     options.encoding = getattr(re2.Options.Encoding, encoding)
     options.log_errors = False

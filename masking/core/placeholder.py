@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final, Literal
 
 try:
@@ -180,13 +180,14 @@ def _tails(entities: Iterable[str]) -> set[str]:
 
 
 def _quick(entities: Iterable[str]) -> Any:
-    """The same as `_before_a_number`, read forward by RE2: whether a text has any; None without RE2."""
-    if re2 is None or not (tails := sorted(_tails(entities))):
+    """What finds an entity with a number behind it, in whatever form, by RE2; None without RE2."""
+    if re2 is None or not (words := sorted({entity.lower() for entity in entities})):
         return None
-    either = ("|".join("".join(map(_as_folded, one)) for one in some) for some in (tails, (*_INNER, "")))
+    joints = "|".join("".join(map(_as_folded, joint)) for joint in _INNER)
+    either = "|".join(f"(?:{joints})".join("".join(map(_as_folded, part)) for part in one.split("_")) for one in words)
     options = re2.Options()
     options.never_capture = True
-    return re2.compile("(?:{})(?:{})[1-9１-９]".format(*either).encode(), options)._regexp
+    return re2.compile(f"(?:{either})(?:{joints}|)[1-9１-９]".encode(), options)._regexp
 
 
 @cache
@@ -208,13 +209,24 @@ class Grammar:
         self.entities = tuple(entities)
         self._made: tuple[_Builder, State, State] | None = None
         self._states: dict[frozenset[int], State] = {}
-        self.starts = re.compile(self._start_pattern(alone=True))
-        self.anywhere = re.compile(self._start_pattern(alone=False))
         self.quiet: dict[str, str] = {}
         self.loud: dict[str, str] = {}
-        self._possible = re.compile(_before_a_number(self.entities))
         self._quick = _quick(self.entities)
         self.reach = max((len(one) + _JOINT * one.count("_") for one in entities), default=0) + _JOINT + _OPENER
+
+    @cached_property
+    def starts(self) -> re.Pattern[str]:
+        """Made when the first answer comes."""
+        return re.compile(self._start_pattern(alone=True))
+
+    @cached_property
+    def anywhere(self) -> re.Pattern[str]:
+        """Made when the first text may hold a form."""
+        return re.compile(self._start_pattern(alone=False))
+
+    @cached_property
+    def _possible(self) -> re.Pattern[str]:
+        return re.compile(_before_a_number(self.entities))
 
     def _automaton(self) -> tuple[_Builder, State, State]:
         """The automaton, where bracketed forms begin in it, and bare ones: made when the first text may hold a form."""

@@ -16,8 +16,10 @@ from typing import Any, Final, NamedTuple
 from masking.core.automaton import Automaton, Touched, plainly
 from masking.core.character import identifies, limited
 from masking.core.context import Context
+from masking.core.edges import Edges
 from masking.core.finding import Finding, resolve
-from masking.core.pattern import Accept, Gate, Pattern, PatternSyntaxError, Place, joined
+from masking.core.gate import Gate, bounded, joined
+from masking.core.pattern import Accept, Pattern, PatternSyntaxError, Place
 from masking.core.rule import Category, PatternSource, Rule, TermSource
 from masking.core.shape import Shapes
 from masking.core.streamview import StreamView, seen
@@ -112,6 +114,12 @@ class Plan:
         """Made when the first answer streams."""
         return Automaton([(one.pattern.source, one.pattern.before, one.pattern.after) for one in self.looks])
 
+    @cached_property
+    def edges(self) -> Edges:
+        """Asked where an answer's rules may find something at the edges of a text."""
+        needs = [one.rule.source.needs if isinstance(one.rule.source, PatternSource) else "" for one in self.looks]
+        return Edges([one.pattern for one in self.looks], needs)
+
     def together(self, touched: Touched) -> Together:
         """The patterns that `touched` says, as they are run."""
         known = self._together.get(touched)
@@ -146,7 +154,7 @@ class Plan:
             together.wait -= 1
             if not together.wait:
                 together.shapes = self._shapes(plain) if plain else None
-                together.gate = joined([self.looks[number].pattern for number in together.loose])
+                together.gate = joined(bounded(self.looks[number].pattern) for number in together.loose)
         size = len(before)
         whole = before + text
         view = StreamView(whole)

@@ -12,14 +12,19 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from masking.core.escapes import view_of
 from masking.core.finding import Finding
 from masking.core.terms import Terms
 from masking.core.view import View, folded
 
-__all__ = ["Values"]
+__all__ = ["Values", "may_repeat"]
 
 _SEPARATOR = re.compile(r"[\s.()·•‧・/_-]+")
 _NO_SEPARATORS = dict.fromkeys(code for code in range(128) if _SEPARATOR.match(chr(code)))
+_SEPARATOR_BYTES = bytes(_NO_SEPARATORS)
+# Separators outside ASCII that a view leaves as they are, and the one letter there that is k in lower case.
+_NOT_COMPACTED = tuple(sign.encode() for sign in "\x85\u1680\u2028\u2029·•‧・\u212a")
+_APART = "\0"  # stands between texts that are looked at together; no separator
 _MOST_BETWEEN = 3  # separator characters between two characters of a value: `) -`
 _HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af\U00020000-\U0003ffff"
 _IS_HAN = re.compile(f"[{_HAN}]")
@@ -66,22 +71,33 @@ class Values:
     stand alone then: 国王 明天); separators where the value itself has one; case, but not that of a single word.
     """
 
-    __slots__ = ("_automaton", "_values")
+    __slots__ = ("_automaton", "_told", "_values")
 
     def __init__(self) -> None:
         self._values: dict[str, _Value] = {}
+        self._told: list[tuple[str, Finding]] = []
         self._automaton: Terms | None = None
 
     def __len__(self) -> int:
+        self._learn()
         return len(self._values)
+
+    def __bool__(self) -> bool:
+        """Whether anything has been told; it may be too short to be looked for."""
+        return bool(self._told or self._values)
 
     def __repr__(self) -> str:
         return f"<{len(self)} values>"
 
     def add(self, text: str, findings: Iterable[Finding]) -> None:
         """Remember the values of `findings` in `text`; a value that is known already keeps its first finding."""
-        for finding in findings:
-            seen = View(text[finding.start : finding.end]).text.strip()
+        self._told += [(text[finding.start : finding.end], finding) for finding in findings]
+
+    def _learn(self) -> None:
+        """Put what was told in compact form, now that somebody asks for it: most conversations end before."""
+        told, self._told = self._told, []
+        for shown, finding in told:
+            seen = View(shown).text.strip()
             for part in (seen, *_parts(seen, finding.entity)):
                 value = _value(part, finding)
                 if value is not None and value.text not in self._values:
@@ -93,6 +109,7 @@ class Values:
 
         Those that are `found` already are left out.
         """
+        self._learn()
         if not self._values:
             return
         text = view.once("folded", lambda: folded(view.text))
@@ -109,8 +126,23 @@ class Values:
                 one = value.finding
                 yield Finding(*original, one.entity, one.score, one.rule, one.checked)
 
+    def are_alone(self, texts: Sequence[str], found: Sequence[Sequence[Finding]]) -> bool:
+        """True only if no value stands in any of the texts but where it is `found`: `places` would give nothing."""
+        self._learn()
+        if not self._values:
+            return True
+        values = [text[one.start : one.end] for text, some in zip(texts, found, strict=True) for one in some]
+        inside = _APART.join(values)
+        if len(self._values) > _FEW or not inside.isascii() or inside.count(_APART) >= max(1, len(values)):
+            return False
+        compact = _compact(view_of(_APART.join(texts)))
+        if compact is None or not all(map(str.isascii, self._values)):
+            return False
+        within = inside.lower().encode().translate(None, _SEPARATOR_BYTES)
+        return all(compact.count(key) <= within.count(key) for key in map(str.encode, self._values))
+
     def _is_elsewhere(self, text: str, found: Sequence[Finding]) -> bool:
-        """Whether any value may stand in the text outside of what is found: the quick answer for most texts."""
+        """Whether any value may stand in the text outside of what is found: the quick answer for most."""
         compact = _squeezed(text)
         inside = "\n".join([_squeezed(text[one.start : one.end]) for one in found])
         return any(compact.count(key) > inside.count(key) for key in self._values)
@@ -127,6 +159,38 @@ class Values:
             self._automaton = Terms(self._values)
         for start, end in self._automaton.everywhere(compact):
             yield self._values[compact[start:end]], start, end
+
+
+def may_repeat(view: View, text: str, found: Sequence[Finding]) -> bool:
+    """Whether a value of `found` may stand anywhere else in `text`, which `view` shows: a quick answer for most."""
+    if len(found) > _FEW:
+        return True
+    compact = _compact(view)
+    if compact is None:
+        return True
+    for one in found:
+        if one.entity == "PERSON":  # of which words count alone
+            return True
+        value = text[one.start : one.end]
+        if not value.isascii():
+            seen = View(value).text
+            if seen != view.text[one.start : one.end] or any(not c.isascii() and c.lower() != c.upper() for c in seen):
+                return True
+            value = seen
+        if compact.count(value.lower().encode("utf-8", "masking.surrogates").translate(None, _SEPARATOR_BYTES)) > 1:
+            return True
+    return False
+
+
+def _compact(view: View) -> bytes | None:
+    """The view without separators, in UTF-8, with ASCII letters in lower case; None where that would not show every
+    mention of a value that has no other letters with case."""
+    if not view.is_aligned:
+        return None
+    data = view.utf8
+    if not data.isascii() and any(map(data.__contains__, _NOT_COMPACTED)):
+        return None
+    return data.lower().translate(None, _SEPARATOR_BYTES)
 
 
 class _Compact:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from masking.core.check import NEEDS
 from masking.core.context import Context
 from masking.core.pattern import Accept, Pattern
 from masking.core.terms import Terms
@@ -48,6 +49,11 @@ class PatternSource:
     def accept(self) -> Accept | None:
         """The checks as one; None where there is none."""
         return self.accepts if len(self.checks) > 1 else self.checks[0] if self.checks else None
+
+    @property
+    def needs(self) -> str:
+        """A pattern that stands in every value which the checks confirm; empty where nothing is known of them."""
+        return next((NEEDS[name] for name in self.names if name in NEEDS), "")
 
 
 @dataclass(frozen=True, slots=True)

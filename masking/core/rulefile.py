@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from masking.core.check import check as named_check
 from masking.core.check import is_proof
@@ -27,21 +27,14 @@ from masking.core.rule import (
     SpacySource,
     TermSource,
 )
-from masking.core.rulekeys import (
-    AllowKeys,
-    BesideKeys,
-    CategoryKeys,
-    ContextKeys,
-    InlineKeys,
-    Place,
-    RecogniserKeys,
-    SharedKeys,
-    UseKeys,
-    validated,
-)
+from masking.core.ruleplace import Place
 from masking.core.session import LITERAL
+from masking.core.shippedkeys import shipped_keys
 from masking.core.terms import Terms, normal
 from masking.core.yamltext import load
+
+if TYPE_CHECKING:
+    from masking.core.rulekeys import AllowKeys, CategoryKeys, ContextKeys, RecogniserKeys
 
 __all__ = ["MODELS", "Library", "Read", "load_category"]
 
@@ -71,6 +64,13 @@ _PRESIDIO_LEAST = 0.4  # below it stand Presidio's patterns that are any number 
 _Source = PatternSource | TermSource | ModelSource | PresidioSource | SpacySource
 
 
+class _Beside(NamedTuple):
+    """What must not stand before and after a match."""
+
+    before: str = "none"
+    after: str = "none"
+
+
 def load_category(text: str, file: str, library: Library | Read) -> Category:
     """The category that `text` describes; `library` gives what it names (a function gives recognisers only).
 
@@ -93,7 +93,7 @@ class _RecognisersOnly:
 def _category(text: str, file: str, library: Library, chain: tuple[str, ...]) -> Category:
     data, lines = load(text, file, error=RuleError)
     top = Place(file, lines, (), "")
-    keys = validated(CategoryKeys, data, top)
+    keys = _keys("CategoryKeys", data, top)
     if not keys.rules and not keys.extends:
         top.refuse("rules", "a category has at least one rule, or extends another")
     rules = _inherited(keys, top, library, (*chain, file))
@@ -109,6 +109,19 @@ def _category(text: str, file: str, library: Library, chain: tuple[str, ...]) ->
     if allowed:
         rules = {rule_id: replace(rule, allow=rule.allow | allowed) for rule_id, rule in rules.items()}
     return Category(keys.category, keys.version, keys.about, tuple(rules.values()), file, keys.delegate)
+
+
+def _keys(kind: str, data: object, place: Place) -> Any:
+    """The data as a model of `masking.core.rulekeys`, or as what stands for it where the file ships.
+
+    Raises RuleError with the line of the key that is wrong.
+    """
+    made = shipped_keys(kind, data) if isinstance(place.file, ShippedFile) else None
+    if made is not None:
+        return made
+    from masking.core import rulekeys  # brings pydantic
+
+    return rulekeys.validated(getattr(rulekeys, kind), data, place)
 
 
 def _inherited(keys: CategoryKeys, top: Place, library: Library, chain: tuple[str, ...]) -> dict[str, Rule]:
@@ -130,14 +143,14 @@ def _inherited(keys: CategoryKeys, top: Place, library: Library, chain: tuple[st
 
 
 def _used(raw: Mapping[str, Any], place: Place, library: Library) -> Rule:
-    use = validated(UseKeys, raw, place)
+    use = _keys("UseKeys", raw, place)
     try:
         text, file = library.recogniser(use.use)
     except KeyError:
         place.refuse("use", f"no recogniser is called {use.use}; `masking rules list --recognisers` shows them")
     data, lines = load(text, file, error=RuleError)
     there = Place(file, lines, (), use.use)
-    shared = validated(SharedKeys, data, there)
+    shared = _keys("SharedKeys", data, there)
     if shared.recogniser != use.use:
         there.refuse("recogniser", f"is {shared.recogniser}, but the file's place says {use.use}; make them the same")
     overrides = {
@@ -152,7 +165,7 @@ def _used(raw: Mapping[str, Any], place: Place, library: Library) -> Rule:
 
 
 def _inline(raw: Mapping[str, Any], place: Place, library: Library) -> Rule:
-    rule = validated(InlineKeys, raw, place)
+    rule = _keys("InlineKeys", raw, place)
     return _rule(rule.id, rule, place, library)
 
 
@@ -207,7 +220,7 @@ def _source(raw: RecogniserKeys, place: Place, library: Library) -> _Source:
     if raw.spacy is not None:
         return SpacySource(raw.spacy, _labels(raw, place))
     if raw.presidio is not None:
-        gate = None if raw.gate is None else _pattern(raw.gate, raw, place, "gate", beside=BesideKeys())
+        gate = None if raw.gate is None else _pattern(raw.gate, raw, place, "gate", beside=_Beside())
         named = raw.presidio
         if named.partition("#")[0].endswith((".yaml", ".yml")):
             named = _folder(named, place.file)
@@ -235,16 +248,16 @@ def _check_name(spec: str | Mapping[str, Any]) -> str:
     return spec if isinstance(spec, str) else next(iter(spec))
 
 
-def _beside(raw: RecogniserKeys, place: Place) -> BesideKeys:
+def _beside(raw: RecogniserKeys, place: Place) -> _Beside:
     said = raw.not_beside
-    beside = said if isinstance(said, BesideKeys) else BesideKeys(before=said, after=said)
-    for word in (beside.before, beside.after):
+    beside = _Beside(said, said) if isinstance(said, str) else _Beside(said.before, said.after)
+    for word in beside:
         if word not in BOUNDARIES:
             place.refuse("not_beside", f"unknown boundary; known are {', '.join(BOUNDARIES)}")
     return beside
 
 
-def _pattern(source: str, raw: RecogniserKeys, place: Place, key: str, *, beside: BesideKeys) -> Pattern:
+def _pattern(source: str, raw: RecogniserKeys, place: Place, key: str, *, beside: _Beside) -> Pattern:
     try:
         proven = isinstance(place.file, ShippedFile)
         return Pattern(source, beside.before, beside.after, ignore_case=raw.ignore_case, proven=proven)

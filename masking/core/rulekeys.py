@@ -1,13 +1,13 @@
-"""The keys of rule files, as models that refuse what they do not know, and the errors that name a place in a file."""
+"""The keys of rule files, as models that refuse what they do not know."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from masking.core.errors import RuleError
-from masking.core.yamltext import Lines
+from masking.core.ruleplace import Place
 
 __all__ = [
     "AllowKeys",
@@ -15,7 +15,6 @@ __all__ = [
     "CategoryKeys",
     "ContextKeys",
     "InlineKeys",
-    "Place",
     "RecogniserKeys",
     "SharedKeys",
     "UseKeys",
@@ -123,26 +122,6 @@ class CategoryKeys(_Strict):
     drop: list[str] = Field(default_factory=list)
     allow: AllowKeys | None = None
     rules: list[dict[str, Any]] = Field(default_factory=list)
-
-
-class Place:
-    """Where in which file a rule stands; makes its errors."""
-
-    def __init__(self, file: str, lines: Lines, path: tuple[str | int, ...], subject: str) -> None:
-        self.file = file
-        self.subject = subject
-        self._lines = lines
-        self._path = path
-
-    def line(self, *path: str | int) -> int:
-        """The line of a key below this place, from 1; that of the nearest key above where it is not written."""
-        return self._lines.of(*self._path, *path)
-
-    def refuse(self, key: str, what: str) -> NoReturn:
-        """Raise the RuleError that `key` (`context.words.0`) is wrong."""
-        subject = f"rule {self.subject}" if self.subject else ""
-        path = (int(part) if part.isdecimal() else part for part in key.split("."))
-        raise RuleError(f"{key}: {what}", file=self.file, line=self.line(*path), subject=subject)
 
 
 def validated(model: type[_Model], data: object, place: Place) -> _Model:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from operator import attrgetter
 from secrets import token_bytes
 from threading import Lock
+from typing import Any, Final, NamedTuple
 
 from masking.core.entity import Entity
 from masking.core.escapes import view_of
 from masking.core.finding import Finding, resolve
-from masking.core.pattern import Gate, Pattern
-from masking.core.repeat import Values
+from masking.core.gate import Gate, Opened
+from masking.core.pattern import Accept, Pattern
+from masking.core.repeat import Values, may_repeat
 from masking.core.rule import Category, ModelSource, PatternSource, PresidioSource, Rule, SpacySource, TermSource
 from masking.core.terms import normal
 from masking.core.view import View
@@ -40,9 +42,21 @@ DetectMany = Callable[[ModelSource], Callable[[Sequence[str]], Sequence[Sequence
 """Gives what finds the entities of many texts at once, equal to one after another; None for a model that cannot."""
 
 _KNOWN_TEXTS = 4096
+_made: Final[Any] = tuple.__new__  # a named tuple's own constructor takes twice as long
 _ONE_WORD = re.compile(r"[a-z]{1,20}[0-9]{0,2}")
 
 _External = ModelSource | PresidioSource | SpacySource
+
+
+class _Ready(NamedTuple):
+    """A pattern of a rule; `plain`: nothing counts but the pattern and `accept`."""
+
+    pattern: Pattern
+    accept: Accept | None
+    order: int
+    rule: Rule
+    source: PatternSource | PresidioSource
+    plain: bool
 
 
 class Scanner:
@@ -86,24 +100,27 @@ class Scanner:
         self._known = _Known()
         self._external: list[tuple[int, Rule, _External]] = []
         self._terms: list[tuple[int, Rule, TermSource]] = []
-        self._patterns: list[tuple[int, Rule, Pattern, PatternSource | PresidioSource]] = []
+        self._patterns: list[_Ready] = []
         gates: list[Pattern] = []
+        needs: dict[int, str] = {}
         for order, rule in enumerate(category.rules):
             source = rule.source
             if isinstance(source, PatternSource):
                 for pattern in source.patterns:
+                    needs[len(gates)] = source.needs
                     gates.append(pattern)
-                    self._patterns.append((order, rule, pattern, source))
+                    plain = rule.context is None and not rule.allow
+                    self._patterns.append(_Ready(pattern, source.accept, order, rule, source, plain))
             elif isinstance(source, PresidioSource) and source.gate is not None:
                 gates.append(source.gate)
-                self._patterns.append((order, rule, source.gate, source))
+                self._patterns.append(_Ready(source.gate, None, order, rule, source, plain=False))
             elif isinstance(source, TermSource):
                 self._terms.append((order, rule, source))
             elif isinstance(source, PresidioSource) and together is not None:
                 self._grouped.append((order, rule, source))
             else:
                 self._external.append((order, rule, source))
-        self._gate = Gate(gates)
+        self._gate = Gate(gates, needs, [source.terms for _, _, source in self._terms])
         self._modelled = frozenset(
             rule.id for _, rule, source in self._external if isinstance(source, ModelSource | SpacySource)
         )
@@ -140,14 +157,14 @@ class Scanner:
     def scan_many(self, texts: Sequence[str]) -> list[list[Finding]]:
         """As `scan` for each text: an identical text is scanned once, and a model sees all of them together."""
         if not self._external:
-            once = {text: self._scanned(text, view_of(text)) for text in dict.fromkeys(texts)}
+            once = self._scanned_many({text: view_of(text) for text in dict.fromkeys(texts)})
             return [list(once[text]) for text in texts]
         keys = {text: self._known.key(text) for text in dict.fromkeys(texts)}
         found = {text: self._known.get(key) for text, key in keys.items()}
         views = {text: view_of(text) for text, known in found.items() if known is None}
         self._see_together(list(views.values()))
-        for text, view in views.items():
-            found[text] = scanned = self._scanned(text, view)
+        for text, scanned in self._scanned_many(views).items():
+            found[text] = scanned
             self._known.put(keys[text], scanned)
         return [list(found[text] or ()) for text in texts]
 
@@ -161,9 +178,16 @@ class Scanner:
                 for view, entities in zip(views, detect([view.text for view in views]), strict=True):
                     view.once(_seen_by(source), partial(list, entities))
 
-    def _scanned(self, text: str, view: View) -> list[Finding]:
-        found = resolve(self._candidates(view), text)
-        if not found:
+    def _scanned_many(self, views: Mapping[str, View]) -> dict[str, list[Finding]]:
+        opened = self._gate.opened_many(list(views.values()))
+        return {text: self._scanned(text, view, some) for (text, view), some in zip(views.items(), opened, strict=True)}
+
+    def _scanned(self, text: str, view: View, opened: Sequence[Opened] | None = None) -> list[Finding]:
+        candidates = self._candidates(view, self._gate.opened(view) if opened is None else opened)
+        if not candidates:
+            return []
+        found = resolve(candidates, text)
+        if not may_repeat(view, text, found):
             return found
         values = Values()
         values.add(text, found)
@@ -183,28 +207,38 @@ class Scanner:
         kept = [(one, 0) for one in found if one not in displaced]
         return resolve([*kept, *more])
 
-    def _candidates(self, view: View) -> Iterator[tuple[Finding, int]]:
+    def _candidates(self, view: View, opened: Sequence[Opened]) -> list[tuple[Finding, int]]:
         """Every finding before overlaps are resolved, each with its rule's place in the category."""
-        for index in self._gate.open_for(view):
-            order, rule, pattern, source = self._patterns[index]
+        found: list[tuple[Finding, int]] = []
+        for index, bound in opened:
+            if index >= len(self._patterns):
+                found += self._listed(view, *self._terms[index - len(self._patterns)])
+                continue
+            pattern, accept, order, rule, source, plain = self._patterns[index]
             if isinstance(source, PresidioSource):
                 if next(pattern.spans(view), None) is not None:
-                    yield from self._detected(view, order, rule, source)
+                    found += self._detected(view, order, rule, source)
                 continue
-            accept = source.accept
-            for start, end in pattern.spans(view, accept):
-                finding = self._finding(view, start, end, rule, rule.score, checked=source.proves)
-                if finding is not None:
-                    yield finding, order
-        for order, rule, listed in self._terms:
-            for start, end in listed.terms.spans(view):
-                finding = self._finding(view, start, end, rule, rule.score, checked=False)
-                if finding is not None:
-                    yield finding, order
+            for _, _, start, end in pattern.matches(view, accept, 0, bound):
+                if plain:
+                    first, last = view.original(start, end)
+                    one = first, last, rule.entity, rule.score, rule.id, source.proves
+                    found.append((_made(Finding, one), order))
+                else:
+                    finding = self._finding(view, start, end, rule, rule.score, checked=source.proves)
+                    if finding is not None:
+                        found.append((finding, order))
         if self._grouped:
-            yield from self._detected_together(view)
+            found += self._detected_together(view)
         for order, rule, external in self._external:
-            yield from self._detected(view, order, rule, external)
+            found += self._detected(view, order, rule, external)
+        return found
+
+    def _listed(self, view: View, order: int, rule: Rule, source: TermSource) -> Iterator[tuple[Finding, int]]:
+        for start, end in source.terms.spans(view):
+            finding = self._finding(view, start, end, rule, rule.score, checked=False)
+            if finding is not None:
+                yield finding, order
 
     def _detected_together(self, view: View) -> Iterator[tuple[Finding, int]]:
         if self._group is None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hmac
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
-from itertools import pairwise
 from secrets import token_bytes
 from threading import Lock
 from types import TracebackType
 from typing import overload
 
 from masking.core.answers import Answers
+from masking.core.beside import beside
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.finding import Finding, resolve
 from masking.core.form import forms
@@ -40,8 +40,6 @@ Operator = Callable[[str, str], str]
 Operators = Callable[[OperatorSpec], Operator]
 
 _LARGEST = 10**18  # what keyed placeholders' numbers stay below
-_REACH = 512  # characters that a match may be long
-_NEAR = 2  # characters that a boundary may look at
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -86,7 +84,7 @@ class Session:
         self._answers = answers
         self._surrogates = surrogates
         self._key = key
-        self._secret = key or token_bytes(32)
+        self._secret = key or b""  # one of its own is drawn when a surrogate needs it
         self._fakes: dict[str, str] = {}
         self._found = Values()
         self._strings = Literals()
@@ -96,7 +94,7 @@ class Session:
         self._placeholders: dict[str, str] = {}
         self._values: dict[str, str] = {}
         self._counts: dict[str, int] = {}
-        self._redacted: Counter[str] = Counter()
+        self._redacted: Counter[str] | None = None  # made when an answer comes
         self._closed = False
 
     def __repr__(self) -> str:
@@ -155,10 +153,38 @@ class Session:
         if literals:
             found = [(finding, 1) for finding in findings]
             findings = resolve([*((literal, 0) for literal in literals), *found], text)
+        return self._replaced(text, findings)
+
+    def masked_together(self, texts: Sequence[str], scanned: Sequence[Sequence[Finding]]) -> list[Masked]:
+        """As `masked` for each text, after `expect` for each of them: what one tells is found in all. Raises as that.
+
+        Mostly no text mentions another's values, and none looks like a placeholder: that is told of all at once.
+        """
+        for text, findings in zip(texts, scanned, strict=True):
+            self.expect(text, findings)
+        with self._lock:
+            quiet = self._found.are_alone(texts, scanned)
+        quiet = quiet and not self._closed and not self.may_type(texts)
+        masked: list[Masked] = []
+        for text, findings in zip(texts, scanned, strict=True):
+            if quiet:
+                masked.append(self._replaced(text, findings))
+                quiet = len(masked[-1].findings) == len(findings)  # else there are values that nobody looked for
+            else:
+                masked.append(self.masked(text, findings))
+        return masked
+
+    def may_type(self, texts: Sequence[str]) -> bool:
+        """Whether any of the texts may hold the form of a placeholder: where none does, one in which nothing is found
+        is masked already. Always true where somebody is told of texts.
+        """
+        return self._seen is not None or self._grammar.possible_in("\n".join(texts))
+
+    def _replaced(self, text: str, findings: Sequence[Finding]) -> Masked:
         if not findings:
             return Masked(text, ())
         if self._plan is not None:
-            findings = _beside(text, findings, self._plan())
+            findings = beside(text, findings, self._plan())
         with self._lock:
             self._found.add(text, [finding for finding in findings if finding.entity != LITERAL])
         pieces: list[str] = []
@@ -195,7 +221,13 @@ class Session:
     @property
     def redacted(self) -> Mapping[str, int]:
         """How many new values were redacted in answers so far, by entity. It outlives closing: it holds no value."""
-        return self._redacted
+        return self._counter()
+
+    def _counter(self) -> Counter[str]:
+        with self._lock:
+            if self._redacted is None:
+                self._redacted = Counter()
+            return self._redacted
 
     def restore(self, text: str, *, json: bool = False) -> str:
         """An answer with this session's placeholders restored and new values of the category's kinds redacted.
@@ -225,11 +257,11 @@ class Session:
         if plan is None or not plan.looks:
             stream = Stream(self._grammar, self._values, self._counts, links)
         else:
-            stream = RedactingStream(self._grammar, self._values, self._counts, plan, own, links, self._redacted)
+            stream = RedactingStream(self._grammar, self._values, self._counts, plan, own, links, self._counter())
         if answers.names == "sentence" and answers.redact and self._names is not None:
             find = self._names()
             if find is not None:
-                stream = SentenceStream(find, stream, self._grammar, plan, own, self._redacted)
+                stream = SentenceStream(find, stream, self._grammar, plan, own, self._counter())
         if self._surrogates or answers.own == "redact":
             return LiteralStream(self._strings, stream)
         return stream
@@ -322,6 +354,7 @@ class Session:
         def taken(one: str) -> bool:
             return one in self._strings or one in self._placeholders or one in self._fakes or one in text
 
+        self._secret = self._secret or token_bytes(32)
         try:
             made = fake(value, entity, number, self._secret, taken)
         except UnmaskableError:
@@ -341,29 +374,3 @@ def _keyed(key: bytes, entity: str, value: str) -> int:
     """The number of a keyed placeholder: HMAC-SHA256 (RFC 2104) of entity and value, as a number of up to 18 digits."""
     digest = hmac.digest(key, f"{entity}\0{value}".encode("utf-8", "surrogatepass"), sha256)
     return int.from_bytes(digest) % (_LARGEST - 1) + 1
-
-
-def _beside(text: str, findings: Sequence[Finding], plan: Plan) -> list[Finding]:
-    """The findings, and those that appear in what stands between them once placeholders are its neighbours.
-
-    In 13800138000a@example.com the digits hide the address from its rule; the placeholder does not.
-    """
-    known = list(findings)
-    gaps = [(0, findings[0].start), (findings[-1].end, len(text))]
-    gaps += [(one.end, after.start) for one, after in pairwise(findings)]
-    while gaps:
-        start, end = gaps.pop()
-        found = list(_at_edges(text, start, end, plan)) if end > start else []
-        if found:
-            known += found
-            edges = [start, *(place for one in found for place in (one.start, one.end)), end]
-            gaps += list(zip(edges[::2], edges[1::2], strict=True))
-    return sorted(known, key=lambda finding: finding.start)
-
-
-def _at_edges(text: str, start: int, end: int, plan: Plan) -> Iterator[Finding]:
-    """What is found at the edges of a stretch: further inside its neighbours are what they were."""
-    for first, last in [(start, end)] if end - start <= 2 * _REACH else [(start, start + _REACH), (end - _REACH, end)]:
-        for one in plan.findings(text[first:last]):
-            if one.start + first - start <= _NEAR or end - one.end - first <= _NEAR:
-                yield replace(one, start=one.start + first, end=one.end + first)

@@ -23,7 +23,7 @@ __all__ = ["Terms", "as_pattern", "normal"]
 
 _MOST_LETTERS = 20_000  # of all terms together
 _LONGEST = 200  # characters of a term
-_SPECIAL = re.compile(r"([^0-9A-Za-z\s\u0080-\U0010ffff])")
+_SPECIAL = re.compile(r"([\x00-\x08\x0e-\x1b!-/:-@\[-`{-\x7f])")  # in ASCII, what is no letter, digit or blank
 
 
 def normal(term: str) -> str:

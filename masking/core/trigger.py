@@ -8,41 +8,50 @@ is looked at exactly. They may let too much through, never too little.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-__all__ = ["LEVELS", "Trigger", "chain", "trigger"]
+from masking.core.outline import DIGITS, SEPARATORS, Outline, members, outline
+from masking.core.outline import constants as _is
+from masking.core.outline import parser as _parser
 
-# The parser behind `re`, public as sre_parse until Python 3.11 and private since; a pattern that it shows otherwise
-# than expected has no trigger, and is always looked at.
-try:
-    from re import _constants as _is  # type: ignore[attr-defined]
-    from re import _parser  # type: ignore[attr-defined]
-except ImportError:  # pragma: no cover - a Python of another make
-    _is = _parser = None
+__all__ = ["LEVELS", "Trigger", "chain", "trigger"]
 
 _ANY = 1 << 31
 _MOST_WORDS = 64
 _MOST_MEMBERS = 4
 _FAR = 99
-_DIGITS = frozenset("0123456789")
-_SEPARATORS = frozenset(" -./()+,:;#_")
 LEVELS = (1, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15)
 """Numbers of digits that a chain is measured by."""
 _MOST_BETWEEN = 3
-_SELDOM = 3
+_SELDOM = 2.75
+_SELDOM_WITH_DIGITS, _SOME_DIGITS = 2, 3  # two letters will do where some digits are needed as well
+# Of words that consist of these, hardly any English sentence has none.
+_EVERYWHERE = frozenset(
+    (
+        "a", "an", "and", "are", "as", "at", "be", "been", "by", "for", "from", "had", "has", "have", "in", "is", "it",
+        "its", "must", "now", "of", "on", "or", "our", "she", "should", "that", "the", "their", "this", "to", "was",
+        "we", "were", "will", "with", "you", "your",
+    )
+)  # fmt: skip
+_SELDOM_PAIRS = frozenset({"hw", "qq", "vx", "wx"})  # of letters, that hardly any word has
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """`words`, of which a matching text in ASCII lower case holds one; without such words the number of `digits` that
     it holds in one chain, at most three separators between two. `least` and
-    `most` are the fewest and the most characters that match."""
+    `most` are the fewest and the most characters that match; `outline` is that of `masking.core.outline`;
+    `needs` is the fewest digits that stand in a chain whatever matches, words or not."""
 
     words: frozenset[str] = frozenset()
     digits: int = 0
     least: int = field(default=0, compare=False)
     most: int = field(default=_ANY, compare=False)
+    outline: Outline = field(default=Outline(), compare=False)
+    needs: int = field(default=0, compare=False)
 
 
 def chain(digits: int) -> str:
@@ -60,51 +69,55 @@ def trigger(source: str) -> Trigger:
         return Trigger()
     tree = _parser.parse(source, re.ASCII)
     least, most = map(int, tree.getwidth())
+    best = _chain(tree).best
     words = _better(*_words(tree)) or frozenset()
-    if words and all(_seldom(word) >= _SELDOM for word in words):
+    least_seldom = _SELDOM if best < _SOME_DIGITS else _SELDOM_WITH_DIGITS
+    if words and all(_seldom(word) >= least_seldom for word in words):
         # What holds `card number` holds `card`.
         seldom = frozenset(word for word in words if not any(one != word and one in word for one in words))
-        return Trigger(seldom, least=least, most=most)
-    best = _chain(tree).best
-    return Trigger(digits=max((level for level in LEVELS if level <= best), default=0), least=least, most=most)
+        return Trigger(seldom, least=least, most=most, needs=best)
+    digits = max((level for level in LEVELS if level <= best), default=0)
+    return Trigger(digits=digits, least=least, most=most, outline=outline(tree), needs=best)
 
 
 _Words = frozenset[str] | None
+_EMPTY = frozenset({""})
 
 
-def _words(items: Any) -> tuple[_Words, _Words]:
-    """All that a part of a pattern can be, if that is little; else words of which one stands in whatever it is."""
-    current: frozenset[str] = frozenset({""})
+def _words(items: Any, begun: frozenset[str] = _EMPTY) -> tuple[_Words, _Words]:
+    """All that a part of a pattern can be, if that is little; else words of which one stands in whatever it is.
+
+    `begun` is what stands directly before the part.
+    """
+    current = begun
     whole, best = True, None
     for op, value in items:
+        if op is _is.BRANCH or op is _is.SUBPATTERN:
+            # With what stands before, because the parser of `re` takes out of branches what all of them begin with.
+            parts = [_words(branch, current) for branch in (value[1] if op is _is.BRANCH else [value[3]])]
+            exact = _union([one for one, _ in parts])
+            if exact is not None:
+                current = exact
+                continue
+            whole = False
+            best = _better(_better(best, current), _of_branches(parts))
+            current = _EMPTY
+            continue
         exact, words = _item_words(op, value)
         if exact is not None and len(current) * len(exact) <= _MOST_WORDS:
-            current = frozenset(one + other for one in current for other in exact)
+            current = frozenset([one + other for one in current for other in exact])
             continue
         whole = False
         best = _better(_better(best, current), words)
-        current = frozenset({""}) if exact is None else exact
+        current = _EMPTY if exact is None else exact
     return (current, best) if whole else (None, _better(best, current))
 
 
 def _item_words(op: Any, value: Any) -> tuple[_Words, _Words]:
     if op is _is.LITERAL:
-        return _folded([value]), None
+        return _letter(value), None
     if op is _is.IN:
         return _class(value), None
-    if op is _is.SUBPATTERN:
-        return _words(value[3])
-    if op is _is.BRANCH:
-        parts = [_words(branch) for branch in value[1]]
-        exact: frozenset[str] | None = frozenset()
-        words: frozenset[str] | None = frozenset()
-        for one, other in parts:
-            exact = None if exact is None or one is None else exact | one
-            least = _better(one, other)
-            words = None if words is None or least is None else words | least
-        if exact is not None and len(exact) > _MOST_WORDS:
-            exact = None
-        return exact, words
     if op in (_is.MAX_REPEAT, _is.MIN_REPEAT):
         least, most, inside = value
         one, other = _words(inside)
@@ -116,6 +129,27 @@ def _item_words(op: Any, value: Any) -> tuple[_Words, _Words]:
     if op is _is.AT:
         return frozenset({""}), None
     return None, None
+
+
+def _union(exact: Sequence[_Words]) -> _Words:
+    """All of them together, if that is little."""
+    found: frozenset[str] = frozenset()
+    for one in exact:
+        if one is None:
+            return None
+        found |= one
+    return found if len(found) <= _MOST_WORDS else None
+
+
+def _of_branches(parts: Sequence[tuple[_Words, _Words]]) -> _Words:
+    """Words of which one stands in whatever one of the branches is."""
+    found: frozenset[str] = frozenset()
+    for exact, words in parts:
+        least = _better(exact, words)
+        if least is None:
+            return None
+        found |= least
+    return found
 
 
 def _class(items: Any) -> _Words:
@@ -130,6 +164,11 @@ def _class(items: Any) -> _Words:
     return _folded(members) if len(members) <= _MOST_MEMBERS else None
 
 
+@lru_cache(maxsize=1024)
+def _letter(code: int) -> _Words:
+    return _folded([code])
+
+
 def _folded(codes: list[int]) -> _Words:
     """The characters in ASCII lower case; None with a letter that has a case elsewhere, which `(?i)` would take too."""
     characters = [chr(code) for code in codes]
@@ -140,15 +179,26 @@ def _folded(codes: list[int]) -> _Words:
 
 def _better(one: _Words, other: _Words) -> _Words:
     """The words that are seldomer in a text."""
-    usable = [words for words in (one, other) if words and "" not in words]
-    return max(usable, key=lambda words: (min(map(_seldom, words)), -len(words)), default=None)
+    if not other or "" in other:
+        return one if one and "" not in one else None
+    if not one or "" in one:
+        return other
+    return other if _rank(other) > _rank(one) else one
 
 
+def _rank(words: frozenset[str]) -> tuple[float, int]:
+    return min(map(_seldom, words)), -len(words)
+
+
+@lru_cache(maxsize=4096)
 def _seldom(word: str) -> float:
     """How little a word is to be expected in any text: by its bytes, unless it is digits and separators only."""
-    if set(word) <= _DIGITS | _SEPARATORS:
+    if set(word) <= DIGITS | SEPARATORS:
         return min(len(word), 2) / 4
-    return _SELDOM if word == "@" else len(word.encode("utf-8", "surrogatepass"))
+    if word == "@" or word in _SELDOM_PAIRS:
+        return 3
+    size = len(word.encode("utf-8", "surrogatepass"))
+    return min(size - 0.25, _SELDOM) if all(part in _EVERYWHERE for part in word.split()) else size
 
 
 @dataclass(slots=True)
@@ -187,10 +237,10 @@ def _chain(items: Any) -> _Chain:
 
 def _item_chain(op: Any, value: Any) -> _Chain:
     if op is _is.LITERAL or op is _is.IN:
-        members = {chr(value)} if op is _is.LITERAL else _members(value)
-        if members is None or not members <= _DIGITS | _SEPARATORS:
+        taken = {chr(value)} if op is _is.LITERAL else members(value)
+        if taken is None or not taken <= DIGITS | SEPARATORS:
             return _BROKEN
-        digit = members <= _DIGITS
+        digit = taken <= DIGITS
         return _Chain(int(digit), whole=True, between=int(not digit))
     if op is _is.SUBPATTERN:
         return _chain(value[3])
@@ -212,17 +262,3 @@ def _item_chain(op: Any, value: Any) -> _Chain:
     if op is _is.AT:
         return _Chain(0, whole=True)
     return _BROKEN
-
-
-def _members(items: Any) -> set[str] | None:
-    members: set[str] = set()
-    for op, value in items:
-        if op is _is.LITERAL:
-            members.add(chr(value))
-        elif op is _is.RANGE and value[1] - value[0] < len(_DIGITS) + len(_SEPARATORS):
-            members.update(chr(code) for code in range(value[0], value[1] + 1))
-        elif op is _is.CATEGORY and value is _is.CATEGORY_DIGIT:
-            members |= _DIGITS
-        else:
-            return None
-    return members

@@ -60,15 +60,18 @@ _ZEROS = (
     0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60, 0x16AC0, 0x16B50,
     0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950, 0x1FBF0,
 )  # fmt: skip
+_OFTEN_WIDE = tuple(zip("，：（）！？", ",:()!?", strict=True))
 _WIDE = re.compile(f"[\uff01-\uff5e{_HYPHENS}{_BLANKS}]")
 # What is seldom. Coarse beyond the basic plane, which `re` has a table for, while a range above it costs a comparison
 # for every character; it decides only whether a text is looked at more closely.
-_RARE = re.compile(
-    f"[{_UNSEEN.partition(chr(0xE0000))[0]}{_MARKS}\u24b6-\u24e9"
+_RARE_SIGNS = (
+    f"{_UNSEEN.partition(chr(0xE0000))[0]}{_MARKS}\u24b6-\u24e9"
     + "".join(chr(code) for code in _MARKERS if code < 0x10000)
     + "".join(f"{chr(zero)}-{chr(zero + 9)}" for zero in _ZEROS if zero < 0x10000)
-    + "\U00010000-\U0010ffff]"
+    + "\U00010000-\U0010ffff"
 )
+_RARE = re.compile(f"[{_RARE_SIGNS}]")
+_ODD = re.compile(f"[\uff01-\uff5e{_HYPHENS}{_BLANKS}{_RARE_SIGNS}]")
 
 _STAND_IN = "\x1d"
 
@@ -133,11 +136,16 @@ class View:
         if original.isascii():
             self.text = original
             return
-        # Chinese punctuation is full-width too, so this is every Chinese text, and a table for all would be slower.
-        text = _WIDE.sub(_narrow, original)
-        if _RARE.search(text):
-            text = self._shortened(text.translate(_to_ascii()))
-            text = _NUMBERED.sub(lambda match: _MARKERS[ord(match[0])], text)
+        # Chinese punctuation is full-width too, so this is every Chinese text: what it has most is replaced by itself.
+        text = original
+        for wide, narrow in _OFTEN_WIDE:
+            if wide in text:
+                text = text.replace(wide, narrow)
+        if _ODD.search(text):
+            text = _WIDE.sub(_narrow, text)
+            if _RARE.search(text):
+                text = self._shortened(text.translate(_to_ascii()))
+                text = _NUMBERED.sub(lambda match: _MARKERS[ord(match[0])], text)
         if _LIKELY_SPOKEN.search(text):
             text = _SPOKEN_RUN.sub(lambda match: "".join(_SPOKEN.get(one, one) for one in match[0]), text)
         self.text = text
@@ -172,7 +180,7 @@ class View:
         if self._image is None:
             text = self.text
             if text.isascii():
-                self._image = text.encode("ascii")
+                self._image = self.utf8
             elif _STAND_IN in text:
                 self._image = text.encode("ascii", "masking.image")
             else:  # the built-in replacement, ten times quicker, is a question mark, so those of the text step aside
