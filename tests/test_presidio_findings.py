@@ -202,7 +202,7 @@ _DEFAULT = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
 )
 def test_telephone_numbers_are_those_that_phonenumbers_finds(regions: tuple[str, ...]) -> None:
     random = Random(SEED)
-    phones = Phones(regions)
+    phones, in_runs = Phones(regions), _in_runs(regions)
     count = 0
     for _ in range(TEXTS // 6):
         text = phone_text(random, _NUMBERS)
@@ -214,6 +214,7 @@ def test_telephone_numbers_are_those_that_phonenumbers_finds(regions: tuple[str,
         count += len(expected)
         # Presidio drops what lies within another finding of the same score, and so may we.
         assert _outermost(phones.find(text)) == _outermost(expected), (SEED, ascii(text))
+        assert _outermost(in_runs(text)) == _outermost(expected), (SEED, ascii(text))
     assert count
 
 
@@ -225,7 +226,7 @@ _PIECES = [
 
 def test_short_numbers_and_extensions_are_those_that_phonenumbers_finds() -> None:
     random = Random(SEED)
-    phones = Phones(_DEFAULT)
+    phones, in_runs = Phones(_DEFAULT), _in_runs(_DEFAULT)
     count = 0
     fixed = ["12;ext=1234#1640", "(7;ext=12;ext=1640", " 16;ext=49;ext=2125550101", "1234 ext 5678", "+1640"]
     for text in fixed + ["".join(random.choices(_PIECES, k=random.randrange(1, 7))) for _ in range(TEXTS)]:
@@ -235,9 +236,8 @@ def test_short_numbers_and_extensions_are_those_that_phonenumbers_finds() -> Non
             for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID)
         }
         count += bool(expected)
-        for has_ascii_digits in (True, False):
-            found = phones.find(text, has_ascii_digits=has_ascii_digits)
-            assert _outermost(found) == _outermost(expected), (SEED, text)
+        assert _outermost(phones.find(text)) == _outermost(expected), (SEED, text)
+        assert _outermost(in_runs(text)) == _outermost(expected), (SEED, text)
     assert count > TEXTS / 20
 
 
@@ -252,6 +252,14 @@ def test_short_numbers_and_extensions_are_those_that_phonenumbers_finds() -> Non
 )
 def test_what_short_matches_begin_with(pattern: str, most: int, expected: set[str] | None) -> None:
     assert leads(pattern, most) == expected
+
+
+def _in_runs(regions: tuple[str, ...]) -> Callable[[str], set[tuple[int, int]]]:
+    """Telephone numbers as they are found beside other patterns."""
+    from presidio_analyzer.predefined_recognizers import PhoneRecognizer
+
+    bank = Bank([runner(PhoneRecognizer(supported_regions=regions))])
+    return lambda text: {(one.start, one.end) for _, one in bank.find(text)}
 
 
 def _outermost(places: set[tuple[int, int]]) -> set[tuple[int, int]]:

@@ -12,12 +12,16 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from masking.core.digitlead import leads
+from masking.core.digitlead import leads, sized_leads
 
-__all__ = ["Plan", "plan"]
+__all__ = ["LEAD", "Plan", "plan"]
+
+LEAD: Final = 3
+"""First digits by which numbers are told apart before they are looked at."""
 
 _LEAST_NSN: Final = 2
 _MOST_NSN: Final = 17
+_ANY_SIZE: Final = (1 << 64) - 1
 _MOST_DIALLED: Final = 100  # digits; there are no such numbers
 _CODE_LENGTHS: Final = (1, 2, 3)  # digits of a country code
 _TYPES: Final = (
@@ -32,6 +36,9 @@ _TYPES: Final = (
     "fixed_line",
     "mobile",
 )
+
+_COUNTS: Final = re.compile(r"(?:\(\\d(?:\{[0-9]+(?:,[0-9]+)?\})?\))+")
+"""A pattern of groups that take any digits, so many each."""
 
 # How a number says its country (libphonenumber's CountryCodeSource, as far as the answer depends on it).
 _WRITTEN, _ASSUMED = True, False
@@ -108,6 +115,26 @@ class Plan:
         """
         needed = self.needed(most)
         return None if needed is None else leads(needed, most) if needed else set()
+
+    def bare_sizes(self, lead: str) -> int:
+        """How many digits numbers may have that are dialled here and begin with `lead` (LEAD digits), a bit for each.
+
+        Without those that would begin with no prefix, where all such numbers are written with the national one.
+        """
+        there = _main_region(self.code)
+        if there is None or lead.startswith(self.code):
+            return _ANY_SIZE
+        prefixes = [one._prefix.pattern for one in (self, there) if one._prefix is not None]
+        if any(_may_begin(one, lead) for one in (*prefixes, self._abroad_prefix) if one):
+            return _ANY_SIZE
+        bare = prefixed = 0
+        for form in there._formats:
+            if form.may_begin(lead):
+                if not form.needs_prefix:
+                    bare |= form.sizes & ~prefixed
+                elif form.must_begin(lead):
+                    prefixed |= form.sizes & ~bare
+        return _ANY_SIZE & ~prefixed
 
     def knows(self, number: str) -> bool:
         """Whether a national number is of a kind that the region has."""
@@ -248,11 +275,16 @@ class Plan:
 class _Format:
     """A way of writing a national number; of the rules only whether it needs the national prefix."""
 
-    __slots__ = ("_leading", "_pattern", "needs_prefix")
+    __slots__ = ("_is_size", "_leading", "_pattern", "_starts", "needs_prefix", "sizes")
 
     def __init__(self, one: Any) -> None:
-        self._leading = re.compile(one.leading_digits_pattern[-1]).match if one.leading_digits_pattern else None
+        self._starts: str | None = one.leading_digits_pattern[-1] if one.leading_digits_pattern else None
+        self._leading = None if self._starts is None else re.compile(self._starts).match
         self._pattern = re.compile(one.pattern).fullmatch
+        self._is_size = _COUNTS.fullmatch(one.pattern) is not None
+        fitting = (size for size in range(_MOST_NSN + 1) if self._pattern("0" * size))
+        self.sizes = sum(1 << size for size in fitting) if self._is_size else _ANY_SIZE
+        """Numbers of digits that may fit, a bit for each."""
         rule = one.national_prefix_formatting_rule
         self.needs_prefix = bool(
             rule and not one.national_prefix_optional_when_formatting and not re.fullmatch(r"\(?\\1\)?", rule)
@@ -260,6 +292,26 @@ class _Format:
 
     def fits(self, number: str) -> bool:
         return (self._leading is None or self._leading(number) is not None) and self._pattern(number) is not None
+
+    def may_begin(self, lead: str) -> bool:
+        """Whether some number that begins with `lead` fits, if it has the size."""
+        return self._starts is None or _may_begin(self._starts, lead)
+
+    def must_begin(self, lead: str) -> bool:
+        """Whether every number that begins with `lead` fits, if it has the size."""
+        return self._is_size and (self._leading is None or self._leading(lead) is not None)
+
+
+@cache
+def _starts(pattern: str) -> frozenset[str] | None:
+    found = sized_leads(pattern, _MOST_NSN, LEAD)
+    return None if found is None else frozenset(found)
+
+
+def _may_begin(pattern: str, lead: str) -> bool:
+    """Whether a pattern may match at the start of digits whose first ones are `lead`."""
+    starts = _starts(pattern)
+    return starts is None or any(lead[:size] in starts for size in range(LEAD + 1))
 
 
 class _NotANumberError(Exception):

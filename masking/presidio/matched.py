@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from masking.presidio.linear import linear
 
-__all__ = ["TIMEOUT", "Matched", "among", "which_of"]
+__all__ = ["TIMEOUT", "Matched", "Met", "among", "which_of"]
 
 TIMEOUT: Final = 60
 """Seconds that one pattern may take on one text, as in Presidio."""
@@ -25,19 +25,19 @@ class Matched:
         "_anchor",
         "_brief",
         "_exact",
-        "_flags",
         "_group",
         "_needed",
         "_ready",
         "_regex",
-        "_source",
+        "flags",
         "score",
+        "source",
     )
 
     def __init__(self, source: str, flags: int, score: float) -> None:
         self.score = score
-        self._source = source
-        self._flags = flags
+        self.source = source
+        self.flags = flags
         self._ready = False
         self._group = 0
         self._regex: Any = None
@@ -50,7 +50,7 @@ class Matched:
     @property
     def needed(self) -> str | None:
         """A pattern for RE2 that matches wherever this one does, and perhaps elsewhere."""
-        return linear(self._source, self._flags).needed
+        return linear(self.source, self.flags).needed
 
     def spans(self, text: str, seen: bytes | None) -> Sequence[tuple[int, int]]:
         """What Presidio's `finditer` finds, without empty matches; `seen` is the text's image, if it has one."""
@@ -101,15 +101,15 @@ class Matched:
     def _compile(self) -> None:
         import regex
 
-        self._regex = regex.compile(self._source, self._flags)
-        said = linear(self._source, self._flags)
+        self._regex = regex.compile(self.source, self.flags)
+        said = linear(self.source, self.flags)
         self._group = 1 if said.before or said.after else 0
         if said.exact is not None:
             exact = _compiled(said.exact, groups=bool(self._group))
             if said.before:
                 self._again = _compiled(said.exact.replace(r"(?:\A|", "(?:", 1), groups=True)
             self._exact = self._brief = None if said.before and self._again is None else exact
-            brief = linear(self._source, self._flags, _BRIEF).exact
+            brief = linear(self.source, self.flags, _BRIEF).exact
             if self._exact is not None and brief is not None and brief != said.exact and not said.before:
                 self._brief = _compiled(brief, groups=bool(self._group)) or exact
         if said.needed is not None:
@@ -117,6 +117,26 @@ class Matched:
         if self._exact is not None or self._needed is not None:
             self._anchor = _unanchored()
         self._ready = True
+
+
+class Met:
+    """Whether a pattern for RE2 matches an image; without RE2 it might."""
+
+    __slots__ = ("_pattern", "_search")
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._search: Any = None
+
+    def __call__(self, seen: bytes) -> bool:
+        if self._search is None:
+            self._search = _compiled(self._pattern, groups=False) or _always
+        found: bool = self._search(_unanchored(), seen, 0, len(seen))[0][0] >= 0
+        return found
+
+
+def _always(_anchor: Any, _seen: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    return [(start, end)]
 
 
 def which_of(parts: Sequence[Matched]) -> Any:

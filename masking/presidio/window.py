@@ -1,0 +1,213 @@
+"""Finds in runs of digits and punctuation what can be found there, each run once for all recognisers.
+
+What a pattern of digits finds depends on a run's shape, which is the run with all digits alike, or is ruled out by it;
+and so does what may be a telephone number. So each shape is worked out once, and remembered without its digits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from masking.core.phone import Candidate, Phones, runs
+from masking.core.phoneform import NOT_DIGITS, PLAIN, PLAIN_WIDE
+from masking.presidio.gate import any_of
+from masking.presidio.image import image
+from masking.presidio.matched import Matched, Met
+from masking.presidio.numeric import Numeric, alike, numeric
+
+__all__ = ["DIALLED", "JOINED", "RUNS", "Owner", "Span", "Windows"]
+
+Span = tuple[int, int, float]
+"""Start, end, score."""
+
+RUNS: Final = 0
+DIALLED: Final = 1
+JOINED: Final = 2
+"""The numbers of the marks: there are runs to be read; one may be a telephone number; something joins runs."""
+
+_LONGEST: Final = 64  # characters of a run that is remembered
+_MOST_KNOWN: Final = 4096  # shapes
+_CHAIN: Final = 6  # digits; patterns of so many share a mark
+_SIGNS: Final = PLAIN.encode()
+_NEVER: Final = "[^\\x00-\\x{10ffff}]"
+
+
+class Owner(Protocol):
+    """What looks for something in runs: some patterns, or telephone numbers."""
+
+    @property
+    def parts(self) -> Sequence[Matched]: ...
+    @property
+    def is_grouped(self) -> bool:
+        """Whether a match's groups count."""
+        ...
+
+    @property
+    def phones(self) -> Phones | None: ...
+    def judge(self, number: int, text: str, spans: Sequence[tuple[int, int]], found: list[Span]) -> None:
+        """Adds those of the places where a pattern of its own matches that are findings."""
+        ...
+
+
+class _Known:
+    """What a run of some shape may hold, by owner."""
+
+    __slots__ = ("certain", "dialled", "possible")
+
+    def __init__(
+        self,
+        certain: Sequence[tuple[Owner, int, int, Sequence[tuple[int, int]]]],
+        possible: Sequence[tuple[Owner, int, int, Matched, int]],
+        dialled: Sequence[tuple[int, Phones, tuple[Candidate, ...] | None]],
+    ) -> None:
+        self.certain = certain
+        """Owner, its number, the pattern's number, where the pattern matches."""
+        self.possible = possible
+        """Owner, its number, the pattern's number, the pattern, how far it sees."""
+        self.dialled = dialled
+        """The owner's number, what asks the plans, and what to ask; None where only the whole text will do."""
+
+
+_NOTHING: Final = _Known((), (), ())
+
+
+class Windows:
+    """Reads the runs of texts without odd characters (see image.py) for some owners; shared between threads."""
+
+    __slots__ = ("_known", "_long", "_owners", "_patterns", "_phones", "_table", "_wide", "taken")
+
+    def __init__(self, owners: Sequence[Owner]) -> None:
+        self._owners = owners
+        self._patterns: list[tuple[Owner, int, int, Matched, Numeric, Met]] = []
+        for index, owner in enumerate(owners):
+            for number, part in enumerate(() if owner.is_grouped else owner.parts):
+                of = numeric(part.source, part.flags)
+                if of is not None:
+                    self._patterns.append((owner, index, number, part, of, Met(of.needed)))
+        self.taken = frozenset((index, number) for _, index, number, _, _, _ in self._patterns)
+        """The owners' numbers and those of their patterns that are looked for here."""
+        self._phones = [(index, owner.phones) for index, owner in enumerate(owners) if owner.phones is not None]
+        self._table = alike([one for _, _, _, _, of, _ in self._patterns for one in sorted(of.sets, key=sorted)])
+        self._wide = _Wide(self._table)
+        # By shape, with the neighbours; apart for runs at the start or the end of a text.
+        self._known: tuple[dict[str | bytes, _Known], ...] = ({}, {}, {}, {})
+        self._long = _Known(
+            (),
+            [(owner, index, number, part, of.reach) for owner, index, number, part, of, _ in self._patterns],
+            [(index, phones, None) for index, phones in self._phones],
+        )
+
+    def marks(self) -> list[str]:
+        """What stands in a text in which there is anything to be found."""
+        of_patterns = [(of.least, part.source, part.flags) for _, _, _, part, of, _ in self._patterns]
+        some = [any_of((source, flags) for least, source, flags in of_patterns if least < _CHAIN)]
+        least = min((least for least, _, _ in of_patterns if least >= _CHAIN), default=0)
+        if least:
+            between = "".join(f"\\x{{{ord(sign):x}}}" for sign in PLAIN)
+            some.append(f"[0-9](?:[{between}]*[0-9]){{{least - 1}}}")
+        marks = ["|".join(filter(None, some)) or _NEVER]
+        if self._phones:
+            marks.append("|".join(f"(?:{phones.needed()})" for _, phones in self._phones))
+            marks.append(Phones.joints())
+        return marks
+
+    def find(self, text: str, data: bytes, marks: Sequence[int]) -> dict[int, list[Span]]:
+        """By the owners' numbers what is found; `data` is the text in UTF-8, `marks` are those that stand in it."""
+        found: dict[int, list[Span]] = {}
+        is_ascii = len(data) == len(text)
+        subject: Any = data if is_ascii else text
+        table: Any = self._table if is_ascii else self._wide
+        finditer: Any = _finditer if is_ascii else _finditer_wide
+        size = len(subject)
+        is_dialled = DIALLED in marks
+        is_whole = is_dialled and JOINED in marks
+        for match in finditer(subject):
+            at, end = match.span()
+            key = subject[at - 1 if at else 0 : end + 1].translate(table)
+            known = self._known[(at == 0) + 2 * (end == size)].get(key)
+            if known is None:
+                known = self._learn(key, at == 0, end == size)
+            if known is _NOTHING:
+                continue
+            for owner, index, number, places in known.certain:
+                owner.judge(
+                    number, text, [(at + start, at + stop) for start, stop in places], found.setdefault(index, [])
+                )
+            for owner, index, number, part, reach in known.possible:
+                places = _places(part, reach, text, at, end)
+                if places:
+                    owner.judge(number, text, places, found.setdefault(index, []))
+            if known.dialled and is_dialled and not is_whole:
+                run = match.group()
+                digits = run.translate(None, _SIGNS).decode() if is_ascii else run.translate(NOT_DIGITS)
+                is_whole = not self._dial(text, at, digits, known, found)
+        if is_whole:
+            for index, phones in self._phones:
+                found[index] = []
+                self._owners[index].judge(0, text, list(phones.find(text)), found[index])
+        return found
+
+    def _dial(self, text: str, at: int, digits: str, known: _Known, found: dict[int, list[Span]]) -> bool:
+        for index, phones, candidates in known.dialled:
+            numbers: list[tuple[int, int]] = []
+            if candidates is None or not phones.judged(text, at, digits, candidates, numbers):
+                return False
+            if numbers:
+                self._owners[index].judge(0, text, numbers, found.setdefault(index, []))
+        return True
+
+    def _learn(self, key: Any, is_start: bool, is_end: bool) -> _Known:
+        if len(key) > _LONGEST:
+            return self._long
+        shape = key if isinstance(key, str) else key.decode("latin-1")
+        seen = image(shape)
+        before = 0 if is_start else 1
+        certain, possible, dialled = [], [], []
+        for owner, index, number, part, of, needed in self._patterns:
+            if of.is_blind:
+                spans = part.spans(shape, seen)
+                if spans:
+                    certain.append((owner, index, number, [(start - before, end - before) for start, end in spans]))
+            elif needed(seen):
+                possible.append((owner, index, number, part, of.reach))
+        for index, phones in self._phones:
+            candidates = phones.candidates(shape[before : len(shape) if is_end else -1])
+            if candidates != ():
+                dialled.append((index, phones, candidates))
+        known = _Known(certain, possible, dialled) if certain or possible or dialled else _NOTHING
+        of_edge = self._known[is_start + 2 * is_end]
+        if len(of_edge) >= _MOST_KNOWN:
+            of_edge.clear()
+        of_edge[key] = known
+        return known
+
+
+class _Wide(dict[int, int]):
+    """The same for `str.translate`: characters outside ASCII by their kind, but for those that runs consist of."""
+
+    def __init__(self, table: bytes) -> None:
+        super().__init__()
+        self._table = table
+
+    def __missing__(self, code: int) -> int:
+        character = chr(code)
+        kept = character in PLAIN_WIDE
+        self[code] = found = code if kept else self._table[image(character)[0]]
+        return found
+
+
+_finditer: Final = re.compile(runs(wide=False).encode()).finditer
+_finditer_wide: Final = re.compile(runs(wide=True)).finditer
+
+
+def _places(part: Matched, reach: int, text: str, at: int, end: int) -> list[tuple[int, int]]:
+    """Where a pattern matches in a run, which is read with as much on both sides as counts."""
+    first = max(0, at - reach)
+    piece = text[first : end + reach]
+    return [
+        (first + start, first + stop)
+        for start, stop in part.spans(piece, image(piece))
+        if first + start >= at and first + stop <= end
+    ]
