@@ -11,18 +11,20 @@ from typing import Final
 from masking.core.digitlead import sized_leads
 from masking.core.numberplan import LEAD, Plan
 
-__all__ = ["Dialled"]
+__all__ = ["Dialled", "Row"]
 
 _MOST: Final = 20  # digits; of more no table is kept
+
+Row = dict[str, tuple[int, ...]]
 
 
 class Dialled:
     """The table of some regions' plans, which are named by their place among them."""
 
-    __slots__ = ("_every", "_tables")
+    __slots__ = ("_every", "_other", "_rows")
 
     def __init__(self, plans: Sequence[Plan]) -> None:
-        self._every: Sequence[int] = tuple(range(len(plans)))
+        self._every = tuple(range(len(plans)))
         rows: list[dict[str, list[int]]] = [{} for _ in range(_MOST + 1)]
         always: list[int] = []
         for index, one in enumerate(plans):
@@ -36,31 +38,20 @@ class Dialled:
                 for size in range(LEAD, able.bit_length()):
                     if able >> size & 1:
                         rows[size].setdefault(lead, []).append(index)
-        self._tables = [
-            _Row(tuple(always), {lead: tuple(sorted([*some, *always])) for lead, some in row.items()}) for row in rows
+        leads = [f"{number:0{LEAD}}" for number in range(10**LEAD)] if always else []
+        self._rows: list[Row] = [
+            {lead: tuple(sorted([*row.get(lead, ()), *always])) for lead in leads or row} for row in rows
         ]
+        self._other: Row = dict.fromkeys((f"{number:0{LEAD}}" for number in range(10**LEAD)), self._every)
+
+    def row(self, size: int) -> Row:
+        """By the first digits (LEAD of them) of digits so many, the regions in which they may be a valid number.
+
+        They are dialled without a plus sign; whoever is not named refuses them.
+        """
+        return self._rows[size] if size <= _MOST else self._other
 
     def able(self, digits: str) -> Sequence[int]:
-        """The regions in which the digits, dialled without a plus sign, may be a valid number; the others refuse it."""
+        """The regions in which digits may be a valid number."""
         size = len(digits)
-        if not LEAD <= size <= _MOST:
-            return self._every
-        return self._tables[size][digits[:LEAD]]
-
-    def is_able(self, size: int) -> bool:
-        """Whether any region may have numbers of so many digits."""
-        if not LEAD <= size <= _MOST:
-            return bool(self._every)
-        row = self._tables[size]
-        return bool(row or row.others)
-
-
-class _Row(dict[str, tuple[int, ...]]):
-    """The regions by the first digits; `others` are those that any digits may belong to."""
-
-    def __init__(self, others: tuple[int, ...], known: dict[str, tuple[int, ...]]) -> None:
-        super().__init__(known)
-        self.others = others
-
-    def __missing__(self, lead: str) -> tuple[int, ...]:
-        return self.others
+        return self.row(size).get(digits[:LEAD], ()) if size >= LEAD else self._every

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
-from masking.core.dialled import Dialled
-from masking.core.numberplan import Plan, plan
+from masking.core.dialled import Dialled, Row
+from masking.core.numberplan import LEAD, Plan, plan
 from masking.core.phoneform import LEADS, NOT_DIGITS, PLAIN, PLAIN_WIDE, Form, form_of, joins, matcher
 
 __all__ = ["Candidate", "Phones", "runs"]
@@ -43,8 +43,8 @@ class Part(NamedTuple):
 
     start: int
     end: int
-    plus: bool
-    """Whether a plus sign leads."""
+    row: Row | None
+    """The regions by the first digits; None where a plus sign leads."""
     first: int
     last: int
     """Which of the run's digits are its own."""
@@ -128,6 +128,11 @@ class Phones:
         plus = "+\\x{ff0b}"
         return f"{digits}|[{plus}][{signs}{plus}]*[0-9]|(?i:[0-9][ \\x{{a0}}\\t,x]*(?:xt|ext|int|anexo))"
 
+    @property
+    def least(self) -> int:
+        """No number has fewer digits."""
+        return min(self._least, _FEW_BEHIND_PLUS - 1)
+
     @staticmethod
     def joints() -> str:
         """A pattern for RE2 on UTF-8 that matches wherever a number can have more than digits and plain punctuation.
@@ -162,7 +167,8 @@ class Phones:
                 begins, ends = start + one.start, start + one.end
                 first = _count(run[: start + one.first])
                 last = first + _count(run[start + one.first : start + one.last])
-                if not one.plus and not self._dialled.is_able(last - first):
+                row = None if one.plus else self._dialled.row(last - first)
+                if row is not None and not row:
                     continue
                 if (one.is_first and begins > 0 and joins(run[begins - 1])) or (
                     one.is_last and ends < len(run) and joins(run[ends])
@@ -170,7 +176,7 @@ class Phones:
                     continue
                 is_whole = one.start == 0 and ends == at
                 is_first, is_last = one.is_first and begins == 0, one.is_last and ends == len(run)
-                parts.append(Part(begins, ends, one.plus, first, last, is_first, is_last, is_whole))
+                parts.append(Part(begins, ends, row, first, last, is_first, is_last, is_whole))
             if parts:
                 found.append(Candidate(start, at, form, tuple(parts)))
         return tuple(found)
@@ -182,18 +188,23 @@ class Phones:
 
         False where the text must be given to `find` instead.
         """
-        plans, able = self._plans, self._dialled.able
+        plans = self._plans
         for start, end, form, parts in candidates:
-            for begins, ends, plus, first, last, is_first, is_last, is_whole in parts:
-                number = digits[first:last]
-                among = () if plus else able(number)
-                if not plus and not among:
-                    continue
+            for begins, ends, row, first, last, is_first, is_last, is_whole in parts:
+                if row is None:
+                    among = None
+                else:
+                    among = row.get(digits[first : first + LEAD])
+                    if among is None:
+                        continue
                 if is_first and at > 0 and joins(text[at - 1]):
                     continue
                 if is_last and at + ends < len(text) and joins(text[at + ends]):
                     continue
-                if plus:
+                if form.is_dated and form.is_none(text, at + start, at + end):
+                    break
+                number = digits[first:last]
+                if among is None:
                     known = Plan.abroad(number)
                     if known is None:
                         return False
@@ -201,8 +212,6 @@ class Phones:
                         continue
                 elif not any(plans[index][1].accepts(number, plus=False) for index in among):
                     continue
-                if form.is_dated and form.is_none(text, at + start, at + end):
-                    break
                 if not is_whole:
                     return False
                 # Whatever other regions find in it lies within it, and they all go on behind it.
@@ -285,15 +294,15 @@ class Phones:
         return False
 
 
-def runs(*, wide: bool) -> str:
+def runs(least: int, *, wide: bool) -> str:
     """A pattern for `re`: from where a candidate can begin to the last digit before other than plain punctuation.
 
-    `wide` is for texts with characters outside ASCII.
+    `least` is the number of digits below which there is none; `wide` is for texts with characters outside ASCII.
     """
     signs, leads = (PLAIN + PLAIN_WIDE, "+([\uff08") if wide else (PLAIN, "+([")
     signs, leads = re.escape(signs), re.escape(leads)
     lead = f"(?:(?<=[0-9])|[{signs}]{{0,4}}(?:[{leads}][{signs}]{{0,4}})?[0-9])"  # as the package, at most two of them
-    return f"[0-9{leads}]{lead}(?:[{signs}]*[0-9]+)*"
+    return f"[0-9{leads}]{lead}(?:[{signs}]*[0-9]){{{least - 1}}}(?:[{signs}]*[0-9]+)*"
 
 
 @cache

@@ -82,9 +82,12 @@ class Form:
     @staticmethod
     def is_none(text: str, start: int, end: int) -> bool:
         """Whether the candidate at this place is taken for a date or a time, in which nothing is tried."""
-        if matcher()._SLASH_SEPARATED_DATES.search(text[start:end]):
+        candidate = text[start:end]
+        if "/" in candidate and matcher()._SLASH_SEPARATED_DATES.search(candidate):
             return True
-        stamped = matcher()._TIME_STAMPS.search(text[start:end])
+        if text[end : end + 1] != ":":
+            return False
+        stamped = matcher()._TIME_STAMPS.search(candidate)
         return bool(stamped and matcher()._TIME_STAMPS_SUFFIX.match(text[end : end + 3]))
 
     def _make(self, candidate: str) -> Iterator[Try]:

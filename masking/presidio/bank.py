@@ -32,6 +32,8 @@ class Runner:
     """The patterns of which one must match for anything to be found; one without any, or phones, always runs."""
     is_grouped: bool = False
     """Whether a match's groups count, not only its place."""
+    is_judged: bool = True
+    """Whether a match may be no finding."""
     phones: Phones | None = None
     """What finds telephone numbers, if it looks for those."""
 
@@ -110,6 +112,7 @@ class Patterned(Runner):
         self._which: Any = _NOT_YET
         self._validate = validator(recogniser)
         self._invalidate = invalidator(recogniser)
+        self.is_judged = self._validate is not None or self._invalidate is not None
 
     def find(self, text: str, seen: bytes | None, open_: Sequence[int], found: list[Span]) -> Sequence[Entity]:
         if len(open_) >= _MANY and seen is not None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from typing import Any, Final
 
 from masking.core.phoneform import PLAIN
@@ -24,6 +25,7 @@ DIGIT: Final = ord("9")
 
 _RUN: Final = DIGITS | frozenset(PLAIN.encode())
 _FURTHEST: Final = 24  # characters beside a match that a look-around may see
+_FEW_WAYS: Final = 20_000
 _WORD: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 
 
@@ -41,6 +43,8 @@ class Numeric:
     """How many characters on both sides of a run can count."""
     sets: frozenset[frozenset[int]]
     """All sets of bytes that it tells from others."""
+    is_brief: bool
+    """Whether there are so few ways to match a run that to try them all costs little."""
 
 
 @cache
@@ -57,7 +61,9 @@ def numeric(pattern: str, flags: int) -> Numeric | None:
         return None
     is_exact = linear(pattern, flags).exact is not None and reader.reach == 1
     is_blind = is_exact and all(one >= DIGITS or not DIGITS & one for one in reader.sets)
-    return Numeric(ends.least, is_blind, written, reader.reach, frozenset(reader.sets))
+    return Numeric(
+        ends.least, is_blind, written, reader.reach, frozenset(reader.sets), ends.ways * reader.ways <= _FEW_WAYS
+    )
 
 
 def alike(sets: Sequence[frozenset[int]]) -> bytes:
@@ -83,9 +89,11 @@ class _Ends:
     last: frozenset[int]
     is_empty: bool
     least: int
+    ways: float
+    """At most so many ways to match in one place."""
 
 
-_NOTHING: Final = _Ends(frozenset(), frozenset(), is_empty=True, least=0)
+_NOTHING: Final = _Ends(frozenset(), frozenset(), is_empty=True, least=0, ways=1)
 
 
 class _Reader:
@@ -93,6 +101,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.reach = 1
+        self.ways: float = 1  # in which look-arounds can be tried
         self.sets: set[frozenset[int]] = set()
         self._groups: dict[int, _Ends] = {}
 
@@ -105,6 +114,7 @@ class _Reader:
                 one.last | ends.last if one.is_empty else one.last,
                 ends.is_empty and one.is_empty,
                 ends.least + one.least,
+                ends.ways * one.ways,
             )
         return ends
 
@@ -129,8 +139,10 @@ class _Reader:
             return _either([self.sequence(branch, ignore_case) for branch in value[1]])
         if op in (is_.MAX_REPEAT, is_.MIN_REPEAT):
             least, most, inside = value
-            ends = self.sequence(inside, ignore_case) if most else _NOTHING
-            return _Ends(ends.first, ends.last, ends.is_empty or least == 0, ends.least * least)
+            ends = self.sequence(inside, ignore_case)
+            turns = range(least, most + 1) if most <= _FURTHEST else ()
+            ways = sum(ends.ways**turn for turn in turns) if turns else inf
+            return _Ends(ends.first, ends.last, ends.is_empty or least == 0, ends.least * least, ways)
         if op in (is_.ASSERT, is_.ASSERT_NOT):
             self._look(value[1], ignore_case)
             return _NOTHING
@@ -138,7 +150,7 @@ class _Reader:
         self.sets.add(members)
         if not members <= _RUN:
             raise NotLinearError
-        return _Ends(members, members, is_empty=False, least=int(members <= DIGITS))
+        return _Ends(members, members, is_empty=False, least=int(members <= DIGITS), ways=1)
 
     def _look(self, inside: Any, ignore_case: bool) -> None:
         """A look-around may see anything, but not far."""
@@ -156,9 +168,11 @@ class _Reader:
             elif op is is_.SUBPATTERN and not value[1] and not value[2]:
                 self._see(value[3], ignore_case)
             elif op is is_.BRANCH:
+                self.ways *= len(value[1])
                 for branch in value[1]:
                     self._see(branch, ignore_case)
             elif op in (is_.MAX_REPEAT, is_.MIN_REPEAT):
+                self.ways *= value[1] - value[0] + 1
                 self._see(value[2], ignore_case)
             elif op in (is_.ASSERT, is_.ASSERT_NOT):
                 self._look(value[1], ignore_case)
@@ -173,6 +187,7 @@ def _either(some: Sequence[_Ends]) -> _Ends:
         frozenset().union(*(one.last for one in some)),
         any(one.is_empty for one in some),
         min(one.least for one in some),
+        sum(one.ways for one in some),
     )
 
 

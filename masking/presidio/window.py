@@ -45,10 +45,48 @@ class Owner(Protocol):
         ...
 
     @property
+    def is_judged(self) -> bool:
+        """Whether a match may be no finding."""
+        ...
+
+    @property
     def phones(self) -> Phones | None: ...
     def judge(self, number: int, text: str, spans: Sequence[tuple[int, int]], found: list[Span]) -> None:
         """Adds those of the places where a pattern of its own matches that are findings."""
         ...
+
+
+class _Pattern:
+    """A pattern of an owner's, for runs."""
+
+    __slots__ = ("_brief", "index", "is_judged", "is_met", "number", "of", "owner", "part")
+
+    def __init__(self, owner: Owner, index: int, number: int, part: Matched, of: Numeric) -> None:
+        self.owner, self.index, self.number, self.part, self.of = owner, index, number, part, of
+        self.is_judged = owner.is_judged or part.score <= 0
+        self.is_met = Met(of.needed)
+        # Where there is little to be tried `re` is quicker than RE2, and says the same (see linear.py).
+        flags = part.flags & ~re.UNICODE
+        self._brief = re.compile(part.source.encode(), flags).search if of.is_brief else None
+
+    def places(self, text: str, data: bytes | None, at: int, end: int) -> list[tuple[int, int]]:
+        """Where it matches in a run, which is read with as much on both sides as counts; `data` is an ASCII text."""
+        reach = self.of.reach
+        first = at - reach if at > reach else 0
+        piece = image(text[first : end + reach]) if data is None else data[first : end + reach]
+        found: list[tuple[int, int]] = []
+        if self._brief is None:
+            for start, stop in self.part.spans(text[first : end + reach], piece):
+                if first + start >= at and first + stop <= end:
+                    found.append((first + start, first + stop))
+            return found
+        match = self._brief(piece)
+        while match is not None:
+            start, stop = match.span()
+            if first + start >= at and first + stop <= end:
+                found.append((first + start, first + stop))
+            match = self._brief(piece, stop)
+        return found
 
 
 class _Known:
@@ -58,14 +96,13 @@ class _Known:
 
     def __init__(
         self,
-        certain: Sequence[tuple[Owner, int, int, Sequence[tuple[int, int]]]],
-        possible: Sequence[tuple[Owner, int, int, Matched, int]],
+        certain: Sequence[tuple[_Pattern, Sequence[tuple[int, int]]]],
+        possible: Sequence[_Pattern],
         dialled: Sequence[tuple[int, Phones, tuple[Candidate, ...] | None]],
     ) -> None:
         self.certain = certain
-        """Owner, its number, the pattern's number, where the pattern matches."""
+        """A pattern and where it matches, from the start of the run."""
         self.possible = possible
-        """Owner, its number, the pattern's number, the pattern, how far it sees."""
         self.dialled = dialled
         """The owner's number, what asks the plans, and what to ask; None where only the whole text will do."""
 
@@ -76,32 +113,43 @@ _NOTHING: Final = _Known((), (), ())
 class Windows:
     """Reads the runs of texts without odd characters (see image.py) for some owners; shared between threads."""
 
-    __slots__ = ("_known", "_long", "_owners", "_patterns", "_phones", "_table", "_wide", "taken")
+    __slots__ = (
+        "_finditer",
+        "_finditer_wide",
+        "_known",
+        "_long",
+        "_owners",
+        "_patterns",
+        "_phones",
+        "_table",
+        "_wide",
+        "taken",
+    )
 
     def __init__(self, owners: Sequence[Owner]) -> None:
         self._owners = owners
-        self._patterns: list[tuple[Owner, int, int, Matched, Numeric, Met]] = []
+        self._patterns: list[_Pattern] = []
         for index, owner in enumerate(owners):
             for number, part in enumerate(() if owner.is_grouped else owner.parts):
                 of = numeric(part.source, part.flags)
                 if of is not None:
-                    self._patterns.append((owner, index, number, part, of, Met(of.needed)))
-        self.taken = frozenset((index, number) for _, index, number, _, _, _ in self._patterns)
+                    self._patterns.append(_Pattern(owner, index, number, part, of))
+        self.taken = frozenset((one.index, one.number) for one in self._patterns)
         """The owners' numbers and those of their patterns that are looked for here."""
         self._phones = [(index, owner.phones) for index, owner in enumerate(owners) if owner.phones is not None]
-        self._table = alike([one for _, _, _, _, of, _ in self._patterns for one in sorted(of.sets, key=sorted)])
+        self._table = alike([known for one in self._patterns for known in sorted(one.of.sets, key=sorted)])
         self._wide = _Wide(self._table)
+        digits = [one.of.least for one in self._patterns] + [phones.least for _, phones in self._phones]
+        least = max(1, min(digits, default=1))
+        self._finditer = re.compile(runs(least, wide=False).encode()).finditer
+        self._finditer_wide = re.compile(runs(least, wide=True)).finditer
         # By shape, with the neighbours; apart for runs at the start or the end of a text.
         self._known: tuple[dict[str | bytes, _Known], ...] = ({}, {}, {}, {})
-        self._long = _Known(
-            (),
-            [(owner, index, number, part, of.reach) for owner, index, number, part, of, _ in self._patterns],
-            [(index, phones, None) for index, phones in self._phones],
-        )
+        self._long = _Known((), self._patterns, [(index, phones, None) for index, phones in self._phones])
 
     def marks(self) -> list[str]:
         """What stands in a text in which there is anything to be found."""
-        of_patterns = [(of.least, part.source, part.flags) for _, _, _, part, of, _ in self._patterns]
+        of_patterns = [(one.of.least, one.part.source, one.part.flags) for one in self._patterns]
         some = [any_of((source, flags) for least, source, flags in of_patterns if least < _CHAIN)]
         least = min((least for least, _, _ in of_patterns if least >= _CHAIN), default=0)
         if least:
@@ -119,7 +167,7 @@ class Windows:
         is_ascii = len(data) == len(text)
         subject: Any = data if is_ascii else text
         table: Any = self._table if is_ascii else self._wide
-        finditer: Any = _finditer if is_ascii else _finditer_wide
+        finditer: Any = self._finditer if is_ascii else self._finditer_wide
         size = len(subject)
         is_dialled = DIALLED in marks
         is_whole = is_dialled and JOINED in marks
@@ -131,14 +179,12 @@ class Windows:
                 known = self._learn(key, at == 0, end == size)
             if known is _NOTHING:
                 continue
-            for owner, index, number, places in known.certain:
-                owner.judge(
-                    number, text, [(at + start, at + stop) for start, stop in places], found.setdefault(index, [])
-                )
-            for owner, index, number, part, reach in known.possible:
-                places = _places(part, reach, text, at, end)
+            for one, spans in known.certain:
+                _add(one, text, [(at + start, at + stop) for start, stop in spans], found)
+            for one in known.possible:
+                places = one.places(text, data if is_ascii else None, at, end)
                 if places:
-                    owner.judge(number, text, places, found.setdefault(index, []))
+                    _add(one, text, places, found)
             if known.dialled and is_dialled and not is_whole:
                 run = match.group()
                 digits = run.translate(None, _SIGNS).decode() if is_ascii else run.translate(NOT_DIGITS)
@@ -165,13 +211,13 @@ class Windows:
         seen = image(shape)
         before = 0 if is_start else 1
         certain, possible, dialled = [], [], []
-        for owner, index, number, part, of, needed in self._patterns:
-            if of.is_blind:
-                spans = part.spans(shape, seen)
+        for one in self._patterns:
+            if one.of.is_blind:
+                spans = one.part.spans(shape, seen)
                 if spans:
-                    certain.append((owner, index, number, [(start - before, end - before) for start, end in spans]))
-            elif needed(seen):
-                possible.append((owner, index, number, part, of.reach))
+                    certain.append((one, [(start - before, end - before) for start, end in spans]))
+            elif one.is_met(seen):
+                possible.append(one)
         for index, phones in self._phones:
             candidates = phones.candidates(shape[before : len(shape) if is_end else -1])
             if candidates != ():
@@ -198,16 +244,12 @@ class _Wide(dict[int, int]):
         return found
 
 
-_finditer: Final = re.compile(runs(wide=False).encode()).finditer
-_finditer_wide: Final = re.compile(runs(wide=True)).finditer
-
-
-def _places(part: Matched, reach: int, text: str, at: int, end: int) -> list[tuple[int, int]]:
-    """Where a pattern matches in a run, which is read with as much on both sides as counts."""
-    first = max(0, at - reach)
-    piece = text[first : end + reach]
-    return [
-        (first + start, first + stop)
-        for start, stop in part.spans(piece, image(piece))
-        if first + start >= at and first + stop <= end
-    ]
+def _add(one: _Pattern, text: str, places: list[tuple[int, int]], found: dict[int, list[Span]]) -> None:
+    of_owner = found.get(one.index)
+    if of_owner is None:
+        of_owner = found[one.index] = []
+    if one.is_judged:
+        one.owner.judge(one.number, text, places, of_owner)
+    else:
+        score = one.part.score
+        of_owner += [(start, end, score) for start, end in places]
