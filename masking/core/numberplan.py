@@ -49,13 +49,17 @@ class Plan:
 
     __slots__ = (
         "_abroad_prefix",
+        "_firsts",
         "_formats",
         "_idd",
+        "_kinds",
         "_least",
         "_lengths",
         "_local",
         "_match",
+        "_needs_prefix",
         "_prefix",
+        "_prefix_firsts",
         "_rule",
         "_types",
         "code",
@@ -76,7 +80,12 @@ class Plan:
         self._lengths: Sequence[int] = tuple(general.possible_length)
         self._local = frozenset(general.possible_length_local_only)
         self._types = _types(metadata)
+        self._kinds: dict[int, Any] = {}
         self._formats = [_Format(one) for one in metadata.number_format]
+        self._needs_prefix = any(one.needs_prefix for one in self._formats)
+        self._firsts = self.code[0] + _firsts(self._abroad_prefix)
+        """What digits begin with if they say their country, or the prefix for calls abroad."""
+        self._prefix_firsts = _firsts(metadata.national_prefix_for_parsing)
         self._least: int | None = None
 
     @property
@@ -138,15 +147,20 @@ class Plan:
 
     def knows(self, number: str) -> bool:
         """Whether a national number is of a kind that the region has."""
-        descriptions = self._types.get(len(number))
-        if not descriptions or self._match(number) is None:
-            return False
-        return any(match(number) is not None for match in descriptions)
+        size = len(number)
+        kind = self._kinds.get(size)
+        if kind is None:
+            patterns = [match.__self__.pattern for match in self._types.get(size, ())]
+            kind = self._kinds[size] = re.compile("|".join(f"(?:{one})" for one in patterns) or "(?!)").fullmatch
+        return kind(number) is not None and self._match(number) is not None
 
     def accepts(self, digits: str, *, plus: bool) -> bool:
         """Whether digits, dialled here, are a valid number of any region, with the prefix that they need."""
         if not plus and len(digits) < (self.least if self._least is None else self._least):
             return False
+        if not plus and digits[:1] not in self._firsts:
+            national = self._significant(self.code, digits)
+            return national is not None and self._has_needed_prefix(self.code, national, digits)
         try:
             code, number, written = self._country(digits, plus)
         except _NotANumberError:
@@ -231,7 +245,7 @@ class Plan:
 
     def _abroad(self, digits: str) -> str | None:
         """What follows the prefix for calls abroad, if there is one."""
-        found = self._idd(digits) if self._idd is not None else None
+        found = self._idd(digits) if self._idd is not None and digits[0] in self._firsts else None
         if found is None:
             return None
         rest = digits[found.end() :]
@@ -239,7 +253,7 @@ class Plan:
 
     def _stripped(self, number: str) -> tuple[str, bool]:
         """Without the national prefix and a carrier's code, and whether something was taken away."""
-        if not number or self._prefix is None:
+        if not number or self._prefix is None or number[0] not in self._prefix_firsts:
             return number, False
         found = self._prefix.match(number)
         if found is None:
@@ -264,7 +278,7 @@ class Plan:
 
     def _has_needed_prefix(self, code: str, number: str, digits: str) -> bool:
         there = _main_region(code)
-        if there is None:
+        if there is None or not there._needs_prefix:
             return True
         for form in there._formats:
             if form.fits(number):
@@ -300,6 +314,12 @@ class _Format:
     def must_begin(self, lead: str) -> bool:
         """Whether every number that begins with `lead` fits, if it has the size."""
         return self._is_size and (self._leading is None or self._leading(lead) is not None)
+
+
+def _firsts(pattern: str | None) -> str:
+    """The digits with which a match of a pattern can begin."""
+    starts = _starts(pattern) if pattern else frozenset[str]()
+    return "0123456789" if starts is None or "" in starts else "".join(sorted({lead[0] for lead in starts}))
 
 
 @cache

@@ -196,13 +196,26 @@ def without_duplicates(spans: list[Span]) -> list[Span]:
     """Without those that another of at least their score contains; by score, start and length, as Presidio has them."""
     if len(spans) < 2:
         return spans
+    several = set(spans)
+    if len(several) == 1:
+        return list(several)
     kept: list[Span] = []
     active: list[Span] = []
-    for one in sorted(set(spans), key=lambda span: (span[0], -span[1], -span[2])):
+    for one in sorted(several, key=_from_start):
         start, end, score = one
-        active = [other for other in active if other[1] >= start]
-        if not any(end <= other[1] and score <= other[2] for other in active):
+        if active:
+            active = [other for other in active if other[1] >= start]
+        if not any([end <= other[1] and score <= other[2] for other in active]):  # noqa: C419 - quicker, as they are few
             kept.append(one)
             active.append(one)
-    kept.sort(key=lambda span: (-span[2], span[0], span[0] - span[1]))
+    if len(kept) > 1:
+        kept.sort(key=_from_best)
     return kept
+
+
+def _from_start(span: Span) -> tuple[int, int, float]:
+    return span[0], -span[1], -span[2]
+
+
+def _from_best(span: Span) -> tuple[float, int, int]:
+    return -span[2], span[0], span[0] - span[1]

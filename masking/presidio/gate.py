@@ -44,12 +44,14 @@ _TRIGGERS: Final = (
     r"[0-9][.][0-9]{1,3}[.][0-9]",
     r"::|:[0-9A-Fa-f]{1,4}:|[0-9A-Fa-f]:[0-9A-Fa-f]",
     r"::|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:",
+    r"::|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:",
     r"[A-Za-z]{2}[0-9]{2}[ \-]?[A-Za-z0-9]{4}",
     "[A-Za-z0-9]{26}",
-    r"\b[0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}[:\-]|\b[0-9A-Fa-f]{4}[.][0-9A-Fa-f]{4}[.]",
+    r"\b[0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}[:\-]|\b[0-9A-Fa-f]{4}[.][0-9A-Fa-f]{4}[.]",
     r"\b[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}",
 )
 _LONGEST_RUN: Final = 6
+_TURN: Final = 4  # as much as two digits more
 _DIGITS: Final = frozenset(b"0123456789")
 _LETTERS: Final = frozenset(range(0x41, 0x5B)) | frozenset(range(0x61, 0x7B))
 _COARSE: Final = (_DIGITS, _LETTERS, _DIGITS | _LETTERS)
@@ -160,7 +162,10 @@ def _often(trigger: str) -> float:
 
 
 def _rareness(run: Run) -> float:
-    return sum(log(len(cell) / 128) for cell in run.cells) - len(run.edges)
+    # A digit beside a letter is rarer than either.
+    pairs = zip(run.cells, run.cells[1:], strict=False)
+    turns = sum((one <= _DIGITS) is not (other <= _DIGITS) for one, other in pairs)
+    return sum(log(len(cell) / 128) for cell in run.cells) - len(run.edges) - _TURN * turns
 
 
 @cache

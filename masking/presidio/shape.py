@@ -14,6 +14,7 @@ __all__ = ["Run", "Shape", "runs", "shapes"]
 
 _MOST_SHAPES: Final = 1500
 _LONGEST_SHAPE: Final = 28
+_MOST_TURNS: Final = 64  # written out of a loop of which each turn may be one of some
 _MOST_WRITTEN: Final = 3  # turns of a loop that may be there or not
 
 
@@ -114,8 +115,11 @@ class _Shaper:
     def _repeat(self, value: tuple[int, Any, Sequence[Any]], ignore_case: bool) -> list[_Cells]:
         least, most, inside = value
         one = self.sequence(inside, ignore_case)
-        if len(one) > 1 and least > 2:
-            return _joined(_joined(one, [(_GAP,)]), one)
+        if len(one) > 1 and len(one) ** least > _MOST_TURNS:
+            turns = one
+            while len(turns) * len(one) <= _MOST_TURNS:
+                turns = _joined(turns, one)
+            return _joined(_joined(turns, [(_GAP,)]), one)
         start: list[_Cells] = [()]
         for _ in range(min(least, _LONGEST_SHAPE + 1)):
             start = _joined(start, one)

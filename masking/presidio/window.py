@@ -85,6 +85,8 @@ class _Pattern:
             start, stop = match.span()
             if first + start >= at and first + stop <= end:
                 found.append((first + start, first + stop))
+            if first + stop + self.of.least > end:
+                break
             match = self._brief(piece, stop)
         return found
 
