@@ -5,23 +5,23 @@ candidates are found once for all regions, and what is digits and plain punctuat
 anything else (extensions, letters, other digits) is left to the package itself. One difference is meant: the package
 gives up on a text after 65,535 candidates that are no numbers, this does not.
 
-There are two ways. In a text in which nothing joins runs of digits and plain punctuation (`joints`), each run is read
-by itself: what the package tries in it follows from its shape. All other texts are read as a whole by `find`, and so is
-a text in which a number ends within a run, since the regions then go on at different places.
+There are two ways. In a text in which nothing joins runs of digits and plain punctuation (`phonerun.joints`), each run
+is read by itself: what the package tries in it follows from its shape. All other texts are read as a whole by `find`,
+and so is a text in which a number ends within a run, since the regions then go on at different places.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from masking.core.dialled import Dialled, Row
 from masking.core.numberplan import LEAD, Plan, plan
-from masking.core.phoneform import LEADS, NOT_DIGITS, PLAIN, PLAIN_WIDE, Form, form_of, joins, matcher
+from masking.core.phoneform import NOT_DIGITS, Form, form_of, joins, matcher
+from masking.core.phonerun import chained, mixed, spaced
 
-__all__ = ["Candidate", "Phones", "runs"]
+__all__ = ["Candidate", "Phones"]
 
 _VALID: Final = 1
 _LEAD_REACH: Final = (
@@ -29,8 +29,6 @@ _LEAD_REACH: Final = (
 )
 _LABEL_REACH: Final = 30
 _JOINS: Final = re.compile("[0-9][- \xa0\t,]*[;#\uff03~\uff5eeExXaAiI\uff45\uff58\uff49\uff25\uff38\uff29\u0434\u0414]")
-_LABELS: Final = "#~xX\uff03\uff5e\uff58\uff38\uff49\uff29\uff45\uff25\u0434\u0414\u1c81"
-"""What labels of extensions begin with, besides words."""
 _FEW_DIGITS: Final = 5  # so many, or fewer, make a number in few lands only
 _FEW_BEHIND_PLUS: Final = 4  # characters, the plus sign included, that make a number
 
@@ -70,7 +68,7 @@ class Phones:
     Raises KeyError for a region that libphonenumber does not have.
     """
 
-    __slots__ = ("_chain", "_dialled", "_forms", "_leads", "_least", "_plans")
+    __slots__ = ("_chain", "_dialled", "_forms", "_least", "_plans")
 
     def __init__(self, regions: Sequence[str]) -> None:
         self._plans = [(region, plan(region)) for region in regions]
@@ -78,76 +76,31 @@ class Phones:
         self._dialled = Dialled([one for _, one in self._plans])
         self._forms: dict[str, Form] = {}
         signs = matcher()._VALID_PUNCTUATION
-        self._leads = self._short_leads()
         # As `needed`, for `re` and with all digits: what a candidate must hold for anything in it to be a number.
         self._chain = re.compile(
-            self._digits(rf"[{signs}]{{0,4}}", r"\d", self._least)
-            + r"|[+\uff0b][^0-9]{0,10}\d|\d[ \xa0\t,x]*(?i:xt|ext|int|anexo)"
+            rf"\d(?:[{signs}]{{0,4}}\d){{{max(self._least, 1) - 1}}}"
+            r"|[+\uff0b][^0-9]{0,10}\d|\d[ \xa0\t,x]*(?i:xt|ext|int|anexo)"
         )
-
-    def _short_leads(self) -> list[str] | None:
-        """The first two digits of all numbers of few digits; None where many more would do."""
-        if self._least > _FEW_DIGITS:
-            return []
-        found: set[str] = set()
-        for _, one in self._plans:
-            some = one.leads(_FEW_DIGITS)
-            if some is None:
-                return None
-            found |= some
-        return sorted(found)
-
-    @staticmethod
-    def _digits(between: str, digit: str, least: int) -> str:
-        return f"{digit}(?:{between}{digit}){{{max(least, 1) - 1}}}"
-
-    def _short_or_long(self, sign: str) -> str:
-        """A pattern for RE2: as many digits as any number has, or fewer with which a short one can begin.
-
-        Nothing that is tried begins behind a digit, unless so many stand there that the package parts them. A letter x
-        among digits can count as a digit.
-        """
-        between = f"{sign}*"  # up to four would do, and need far more states
-        if self._leads is None:
-            return self._digits(between, "[0-9]", self._least)
-        long = self._digits(between, "[0-9]", max(self._least, _FEW_DIGITS + 1))
-        if not self._leads:
-            return long
-        starts = "|".join(f"{lead[0]}{between}{lead[1]}" for lead in self._leads)
-        more = f"(?:{between}[0-9]){{{max(self._least, 2) - 2}}}"
-        return f"{long}|(?:^|[^0-9])(?:{starts}){more}|[0-9]{between}x{between}[0-9]"
-
-    def needed(self) -> str:
-        """A pattern for RE2 on UTF-8 that matches in every text with ASCII digits only in which anything is found.
-
-        Digits enough for a number with the punctuation that a number may have, a plus sign before a digit, or a label
-        of an extension, whose letters can count as digits.
-        """
-        signs = _escaped(matcher()._VALID_PUNCTUATION)
-        digits = self._short_or_long(f"[{signs}]")
-        plus = "+\\x{ff0b}"
-        return f"{digits}|[{plus}][{signs}{plus}]*[0-9]|(?i:[0-9][ \\x{{a0}}\\t,x]*(?:xt|ext|int|anexo))"
 
     @property
     def least(self) -> int:
         """No number has fewer digits."""
         return min(self._least, _FEW_BEHIND_PLUS - 1)
 
-    @staticmethod
-    def joints() -> str:
-        """A pattern for RE2 on UTF-8 that matches wherever a number can have more than digits and plain punctuation.
+    def needed(self) -> tuple[str, str, str]:
+        """What a text with ASCII digits only has in which anything is found.
 
-        That is, other punctuation before a digit (an x, a tilde), or what begins the label of an extension.
+        A pattern for RE2 on UTF-8; or another one, if a pattern for `re` matches too, which says how short numbers
+        begin. That one takes most of its time, and would make RE2's automaton large.
         """
-        signs = _signs()
-        other = _escaped_all(sorted(signs - set(PLAIN + PLAIN_WIDE)))
-        every, wide = _escaped_all(sorted(signs)), _escaped_all(sorted(set(LEADS) - set(PLAIN + PLAIN_WIDE)))
-        blank = r"[ \x{a0}\t,]*"
-        labels = f"[{_escaped_all(_LABELS)}]|(?i:ext|xt|int|anexo)"
-        return (
-            f"[0-9{_escaped_all(LEADS)}][{every}]*[{other}][{every}]*[0-9]|[{wide}][{every}]*[0-9]"
-            f"|[0-9](?:(?i:;ext=)|{blank}(?:{labels}))"
-        )
+        if not LEAD <= self._least <= _FEW_DIGITS:
+            return f"{chained(max(1, self._least))}|{mixed()}", "", ""
+        leads = [lead for size in range(self._least, _FEW_DIGITS + 1) for lead in self._dialled.row(size)]
+        places = [f"[{''.join(sorted(set(digits)))}]" for digits in zip(*leads, strict=True)]
+        # Nothing that is tried begins behind a digit, unless so many stand there that the package parts them.
+        begins = [f"{places[0]}(?<![0-9][0-9])", *places[1:]] if places else ["(?!)"]
+        short = spaced([*begins, *("[0-9]",) * (self._least - LEAD)])
+        return f"{chained(_FEW_DIGITS + 1)}|{mixed()}", chained(self._least), short
 
     def candidates(self, run: str) -> tuple[Candidate, ...] | None:
         """What to try in a run of this shape (any digits will do), or None where only `find` can tell."""
@@ -294,35 +247,8 @@ class Phones:
         return False
 
 
-def runs(least: int, *, wide: bool) -> str:
-    """A pattern for `re`: from where a candidate can begin to the last digit before other than plain punctuation.
-
-    `least` is the number of digits below which there is none; `wide` is for texts with characters outside ASCII.
-    """
-    signs, leads = (PLAIN + PLAIN_WIDE, "+([\uff08") if wide else (PLAIN, "+([")
-    signs, leads = re.escape(signs), re.escape(leads)
-    lead = f"(?:(?<=[0-9])|[{signs}]{{0,4}}(?:[{leads}][{signs}]{{0,4}})?[0-9])"  # as the package, at most two of them
-    return f"[0-9{leads}]{lead}(?:[{signs}]*[0-9]){{{least - 1}}}(?:[{signs}]*[0-9]+)*"
-
-
-@cache
-def _signs() -> frozenset[str]:
-    """All punctuation that the package lets stand in a number, and what it lets lead."""
-    sign = re.compile(f"[{matcher()._VALID_PUNCTUATION}]", re.IGNORECASE)
-    return frozenset(sign.findall("".join(map(chr, range(0x10000))))) | set(LEADS)
-
-
 def _count(run: str) -> int:
     return len(run.translate(NOT_DIGITS))
-
-
-def _escaped_all(characters: Iterable[str]) -> str:
-    return "".join(f"\\x{{{ord(one):x}}}" for one in characters)
-
-
-def _escaped(characters: str) -> str:
-    """A character class's inside for RE2, from one for `re`."""
-    return "".join(one if one in "-\\[]" else f"\\x{{{ord(one):x}}}" for one in characters)
 
 
 def _is_number(candidate: str, region: str) -> bool:

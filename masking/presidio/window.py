@@ -10,22 +10,23 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from masking.core.phone import Candidate, Phones, runs
+from masking.core.phone import Candidate, Phones
 from masking.core.phoneform import NOT_DIGITS, PLAIN, PLAIN_WIDE
+from masking.core.phonerun import chained, joints, runs
 from masking.presidio.gate import any_of
 from masking.presidio.image import image
 from masking.presidio.matched import Matched, Met
 from masking.presidio.numeric import Numeric, alike, numeric
 
-__all__ = ["DIALLED", "JOINED", "RUNS", "Owner", "Span", "Windows"]
+__all__ = ["Owner", "Span", "Windows"]
 
 Span = tuple[int, int, float]
 """Start, end, score."""
 
-RUNS: Final = 0
-DIALLED: Final = 1
-JOINED: Final = 2
-"""The numbers of the marks: there are runs to be read; one may be a telephone number; something joins runs."""
+_RUNS: Final = 0
+_JOINED: Final = 1
+_SHORT: Final = 2
+"""The numbers of the marks: there are runs to be read; something joins runs; one may be a short telephone number."""
 
 _LONGEST: Final = 64  # characters of a run that is remembered
 _MOST_KNOWN: Final = 4096  # shapes
@@ -120,9 +121,11 @@ class Windows:
         "_finditer_wide",
         "_known",
         "_long",
+        "_needed",
         "_owners",
         "_patterns",
         "_phones",
+        "_short",
         "_table",
         "_wide",
         "taken",
@@ -141,6 +144,8 @@ class Windows:
         self._phones = [(index, owner.phones) for index, owner in enumerate(owners) if owner.phones is not None]
         self._table = alike([known for one in self._patterns for known in sorted(one.of.sets, key=sorted)])
         self._wide = _Wide(self._table)
+        self._needed = [phones.needed() for _, phones in self._phones]
+        self._short = re.compile("|".join(short for _, _, short in self._needed if short).encode() or b"(?!)").search
         digits = [one.of.least for one in self._patterns] + [phones.least for _, phones in self._phones]
         least = max(1, min(digits, default=1))
         self._finditer = re.compile(runs(least, wide=False).encode()).finditer
@@ -150,29 +155,30 @@ class Windows:
         self._long = _Known((), self._patterns, [(index, phones, None) for index, phones in self._phones])
 
     def marks(self) -> list[str]:
-        """What stands in a text in which there is anything to be found."""
+        """Patterns for RE2 on UTF-8, of which `find` must be told which ones a text has."""
         of_patterns = [(one.of.least, one.part.source, one.part.flags) for one in self._patterns]
         some = [any_of((source, flags) for least, source, flags in of_patterns if least < _CHAIN)]
         least = min((least for least, _, _ in of_patterns if least >= _CHAIN), default=0)
         if least:
-            between = "".join(f"\\x{{{ord(sign):x}}}" for sign in PLAIN)
-            some.append(f"[0-9](?:[{between}]*[0-9]){{{least - 1}}}")
-        marks = ["|".join(filter(None, some)) or _NEVER]
+            some.append(chained(least))
+        some += sorted({needed for needed, _, _ in self._needed})
+        marks = ["|".join(f"(?:{one})" for one in some if one) or _NEVER]
         if self._phones:
-            marks.append("|".join(f"(?:{phones.needed()})" for _, phones in self._phones))
-            marks.append(Phones.joints())
+            marks.append(joints())
+            marks += ["|".join(sorted({short for _, short, _ in self._needed if short})) or _NEVER]
         return marks
 
     def find(self, text: str, data: bytes, marks: Sequence[int]) -> dict[int, list[Span]]:
         """By the owners' numbers what is found; `data` is the text in UTF-8, `marks` are those that stand in it."""
+        if _RUNS not in marks and not (_SHORT in marks and self._short(data)):
+            return {}
         found: dict[int, list[Span]] = {}
         is_ascii = len(data) == len(text)
         subject: Any = data if is_ascii else text
         table: Any = self._table if is_ascii else self._wide
         finditer: Any = self._finditer if is_ascii else self._finditer_wide
         size = len(subject)
-        is_dialled = DIALLED in marks
-        is_whole = is_dialled and JOINED in marks
+        is_whole = _JOINED in marks
         for match in finditer(subject):
             at, end = match.span()
             key = subject[at - 1 if at else 0 : end + 1].translate(table)
@@ -187,7 +193,7 @@ class Windows:
                 places = one.places(text, data if is_ascii else None, at, end)
                 if places:
                     _add(one, text, places, found)
-            if known.dialled and is_dialled and not is_whole:
+            if known.dialled and not is_whole:
                 run = match.group()
                 digits = run.translate(None, _SIGNS).decode() if is_ascii else run.translate(NOT_DIGITS)
                 is_whole = not self._dial(text, at, digits, known, found)
