@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from masking.core.dialled import Dialled, Row
 from masking.core.numberplan import LEAD, Plan, plan
-from masking.core.phoneform import NOT_DIGITS, Form, form_of, joins, matcher
+from masking.core.phoneform import NOT_DIGITS, PLAIN, Form, form_of, joins, matcher
 from masking.core.phonerun import chained, mixed, spaced
 
 __all__ = ["Candidate", "Phones"]
@@ -29,6 +29,7 @@ _LEAD_REACH: Final = (
 )
 _LABEL_REACH: Final = 30
 _JOINS: Final = re.compile("[0-9][- \xa0\t,]*[;#\uff03~\uff5eeExXaAiI\uff45\uff58\uff49\uff25\uff38\uff29\u0434\u0414]")
+_SIGNS: Final = PLAIN.encode()
 _FEW_DIGITS: Final = 5  # so many, or fewer, make a number in few lands only
 _FEW_BEHIND_PLUS: Final = 4  # characters, the plus sign included, that make a number
 
@@ -39,6 +40,10 @@ _Try = tuple[int, int, bool, str | None]
 class Part(NamedTuple):
     """A part of a candidate that may be a number; the places count from the start of the run that holds it."""
 
+    place: int
+    """Where its first digit stands."""
+    firsts: str
+    """Which first digits any number has that is so long."""
     start: int
     end: int
     row: Row | None
@@ -90,17 +95,16 @@ class Phones:
     def needed(self) -> tuple[str, str, str]:
         """What a text with ASCII digits only has in which anything is found.
 
-        A pattern for RE2 on UTF-8; or another one, if a pattern for `re` matches too, which says how short numbers
-        begin. That one takes most of its time, and would make RE2's automaton large.
+        A pattern for RE2 on UTF-8; or another one, if a third matches too, which says how short numbers begin and
+        would make an automaton of many patterns large.
         """
         if not LEAD <= self._least <= _FEW_DIGITS:
             return f"{chained(max(1, self._least))}|{mixed()}", "", ""
         leads = [lead for size in range(self._least, _FEW_DIGITS + 1) for lead in self._dialled.row(size)]
         places = [f"[{''.join(sorted(set(digits)))}]" for digits in zip(*leads, strict=True)]
         # Nothing that is tried begins behind a digit, unless so many stand there that the package parts them.
-        begins = [f"{places[0]}(?<![0-9][0-9])", *places[1:]] if places else ["(?!)"]
-        short = spaced([*begins, *("[0-9]",) * (self._least - LEAD)])
-        return f"{chained(_FEW_DIGITS + 1)}|{mixed()}", chained(self._least), short
+        short = f"(?:^|[^0-9]){spaced([*places, *('[0-9]',) * (self._least - LEAD)])}" if places else ""
+        return f"{chained(_FEW_DIGITS + 1)}|{mixed()}", chained(self._least) if short else "", short
 
     def candidates(self, run: str) -> tuple[Candidate, ...] | None:
         """What to try in a run of this shape (any digits will do), or None where only `find` can tell."""
@@ -118,32 +122,37 @@ class Phones:
                 if not one.last:
                     return None
                 begins, ends = start + one.start, start + one.end
-                first = _count(run[: start + one.first])
-                last = first + _count(run[start + one.first : start + one.last])
+                first = len(_digits(run[: start + one.first]))
+                last = first + len(_digits(run[start + one.first : start + one.last]))
                 row = None if one.plus else self._dialled.row(last - first)
-                if row is not None and not row:
+                firsts = "123456789" if row is None else "".join(sorted({lead[0] for lead in row}))
+                if not firsts:
                     continue
+                place = next(at for at in range(start + one.first, ends) if run[at] in "0123456789")
                 if (one.is_first and begins > 0 and joins(run[begins - 1])) or (
                     one.is_last and ends < len(run) and joins(run[ends])
                 ):
                     continue
                 is_whole = one.start == 0 and ends == at
                 is_first, is_last = one.is_first and begins == 0, one.is_last and ends == len(run)
-                parts.append(Part(begins, ends, row, first, last, is_first, is_last, is_whole))
+                parts.append(Part(place, firsts, begins, ends, row, first, last, is_first, is_last, is_whole))
             if parts:
                 found.append(Candidate(start, at, form, tuple(parts)))
         return tuple(found)
 
     def judged(
-        self, text: str, at: int, digits: str, candidates: Sequence[Candidate], found: list[tuple[int, int]]
+        self, text: str, at: int, run: str | bytes, candidates: Sequence[Candidate], found: list[tuple[int, int]]
     ) -> bool:
-        """Adds the numbers among the candidates of a run that begins at `at` and has these digits.
+        """Adds the numbers among the candidates of a run that begins at `at`; bytes if the text is ASCII.
 
         False where the text must be given to `find` instead.
         """
-        plans = self._plans
+        plans, digits = self._plans, ""
         for start, end, form, parts in candidates:
-            for begins, ends, row, first, last, is_first, is_last, is_whole in parts:
+            for place, firsts, begins, ends, row, first, last, is_first, is_last, is_whole in parts:
+                if text[at + place] not in firsts:
+                    continue
+                digits = digits or _digits(run)
                 if row is None:
                     among = None
                 else:
@@ -247,8 +256,8 @@ class Phones:
         return False
 
 
-def _count(run: str) -> int:
-    return len(run.translate(NOT_DIGITS))
+def _digits(run: str | bytes) -> str:
+    return run.translate(NOT_DIGITS) if isinstance(run, str) else run.translate(None, _SIGNS).decode()
 
 
 def _is_number(candidate: str, region: str) -> bool:

@@ -15,8 +15,9 @@ from masking.core.phoneform import LEADS, PLAIN, PLAIN_WIDE, matcher
 
 __all__ = ["chained", "joints", "mixed", "runs", "spaced"]
 
-_LABELS: Final = "#~xX\uff03\uff5e\uff58\uff38\uff49\uff29\uff45\uff25\u0434\u0414\u1c81"
-"""What labels of extensions begin with, besides words."""
+_SIGN_LABELS: Final = "~xX\uff03\uff5e\uff58\uff38"
+_WORD_LABELS: Final = "\uff58\uff38\uff49\uff29\uff45\uff25\u0434\u0414\u1c81"
+"""What labels of extensions are, of one character, and what words begin with that are not in ASCII."""
 _PLUS: Final = "+\uff0b"
 
 
@@ -38,8 +39,8 @@ def chained(digits: int) -> str:
 
 
 def spaced(digits: Sequence[str]) -> str:
-    """A pattern for `re`: these digits (or patterns of one character) in a run without wide punctuation."""
-    return f"[{re.escape(PLAIN)}]*".join(digits)
+    """A pattern for RE2: these digits (or patterns of one character) in a run without wide punctuation."""
+    return f"[{_escaped(PLAIN)}]*".join(digits)
 
 
 def mixed() -> str:
@@ -62,10 +63,11 @@ def joints() -> str:
     """
     plain = set(PLAIN + PLAIN_WIDE)
     other, leads = _escaped(sorted(_signs() - plain)), _escaped(sorted(set(LEADS) - plain))
-    labels = f"[{_escaped(_LABELS)}]|(?i:ext|int|anexo)"
+    blank = r"[ \x{a0}\t,]*"
+    sign = rf"[{_escaped(_SIGN_LABELS)}][:.\x{{ff0e}}]?[ \x{{a0}}\t,\-]*[0-9]"
     return (
         f"[0-9{_escaped(LEADS)}][{_every()}]*[{other}][{_every()}]*[0-9]|[{leads}][{_every()}]*[0-9]"
-        rf"|[0-9](?:(?i:;ext=)|[ \x{{a0}}\t,]*(?:{labels}))"
+        f"|[0-9](?:#|(?i:;ext=)|{blank}(?:#|{sign}|[{_escaped(_WORD_LABELS)}]|(?i:ext|xt|int|anexo)))"
     )
 
 

@@ -19,29 +19,27 @@ from masking.presidio.matched import TIMEOUT, Matched, among, which_of
 from masking.presidio.validators import invalidator, validator
 from masking.presidio.window import Span, Windows
 
-__all__ = ["Bank", "Grouped", "Patterned", "Runner", "without_duplicates"]
+__all__ = ["Bank", "Foreign", "Grouped", "Patterned", "Runner", "without_duplicates"]
 
 _MANY: Final = 3  # patterns, from which on one pass that asks for all of them pays
 _NOT_YET: Final = object()
 
 
 class Runner:
-    """A recogniser made ready: its `find` gives (entity, start, end, score) without duplicates."""
+    """A recogniser made ready."""
 
     parts: Sequence[Matched] = ()
-    """The patterns of which one must match for anything to be found; one without any, or phones, always runs."""
+    """The patterns of which one must match for anything to be found."""
     is_grouped: bool = False
     """Whether a match's groups count, not only its place."""
     is_judged: bool = True
     """Whether a match may be no finding."""
     phones: Phones | None = None
     """What finds telephone numbers, if it looks for those."""
+    entity: str = ""
 
-    def find(self, text: str, seen: bytes | None, open_: Sequence[int], found: list[Span]) -> Sequence[Entity]:
-        """`seen` is the text's image, None for an odd text; `open_` are the numbers of its own patterns to run.
-
-        `found` is what was found in runs, by other patterns.
-        """
+    def add(self, text: str, seen: bytes | None, open_: Sequence[int], found: list[Span]) -> None:
+        """Adds what its own patterns of some numbers find; `seen` is the text's image, None for an odd text."""
         raise NotImplementedError
 
     def judge(self, number: int, text: str, spans: Sequence[tuple[int, int]], found: list[Span]) -> None:
@@ -49,14 +47,22 @@ class Runner:
         raise NotImplementedError
 
 
+class Foreign(Runner):
+    """A recogniser that has neither patterns nor telephone numbers of which the gate knows."""
+
+    def find(self, text: str) -> Sequence[Entity]:
+        """What it finds, without duplicates."""
+        raise NotImplementedError
+
+
 class Bank:
     """Several recognisers for the same texts; shared between threads."""
 
-    __slots__ = ("_always", "_gate", "_runners", "_windows")
+    __slots__ = ("_foreign", "_gate", "_runners", "_windows")
 
     def __init__(self, runners: Sequence[Runner]) -> None:
         self._runners = list(runners)
-        self._always = [index for index, one in enumerate(runners) if not one.parts and one.phones is None]
+        self._foreign = [(index, one) for index, one in enumerate(runners) if isinstance(one, Foreign)]
         self._windows = windows = Windows(self._runners)
         given = [
             [
@@ -72,33 +78,34 @@ class Bank:
         data = text.encode("utf-8", "surrogatepass")
         opened = self._gate.open_for(data)
         if opened is None:
-            return self._everything(text)
+            spans = self._everything(text)
+        else:
+            patterns, marks = opened
+            spans = self._windows.find(text, data, marks) if marks else {}
+            if patterns:
+                seen = data if len(data) == len(text) else image(text)
+                for owner, numbers in patterns:
+                    of_owner = spans.get(owner)
+                    if of_owner is None:
+                        of_owner = spans[owner] = []
+                    self._runners[owner].add(text, seen, numbers, of_owner)
         found: list[tuple[int, Entity]] = []
-        patterns, marks = opened
-        if not patterns and not marks and not self._always:
-            return found
-        runners = self._runners
-        of_runs = self._windows.find(text, data, marks) if marks else {}
-        if patterns:
-            seen = data if len(data) == len(text) else image(text)
-            for owner, numbers in patterns:
-                entities = runners[owner].find(text, seen, numbers, of_runs.pop(owner, []))
-                if entities:
-                    found += [(owner, one) for one in entities]
-        for owner, spans in of_runs.items():
-            if spans:
-                found += [(owner, one) for one in runners[owner].find(text, None, (), spans)]
-        for index in self._always:
-            found += [(index, one) for one in runners[index].find(text, None, (), [])]
+        for owner, some in spans.items():
+            entity = self._runners[owner].entity
+            for start, end, score in some if len(some) < 2 else without_duplicates(some):
+                found.append((owner, Entity(start, end, entity, score)))
+        for index, foreign in self._foreign:
+            found += [(index, one) for one in foreign.find(text)]
         return found
 
-    def _everything(self, text: str) -> list[tuple[int, Entity]]:
+    def _everything(self, text: str) -> dict[int, list[Span]]:
         """The same for odd texts, and without RE2."""
-        return [
-            (index, one)
-            for index, runner in enumerate(self._runners)
-            for one in runner.find(text, None, range(len(runner.parts)), [])
-        ]
+        found: dict[int, list[Span]] = {}
+        for index, runner in enumerate(self._runners):
+            if not isinstance(runner, Foreign):
+                found[index] = []
+                runner.add(text, None, range(len(runner.parts)), found[index])
+        return found
 
 
 class Patterned(Runner):
@@ -107,24 +114,20 @@ class Patterned(Runner):
     def __init__(self, recogniser: Any) -> None:
         flags = int(recogniser.global_regex_flags)
         self._name = recogniser.name
-        self._entity = recogniser.supported_entities[0]
+        self.entity = recogniser.supported_entities[0]
         self.parts = [Matched(one.regex, flags, one.score) for one in recogniser.patterns]
         self._which: Any = _NOT_YET
         self._validate = validator(recogniser)
         self._invalidate = invalidator(recogniser)
         self.is_judged = self._validate is not None or self._invalidate is not None
 
-    def find(self, text: str, seen: bytes | None, open_: Sequence[int], found: list[Span]) -> Sequence[Entity]:
+    def add(self, text: str, seen: bytes | None, open_: Sequence[int], found: list[Span]) -> None:
         if len(open_) >= _MANY and seen is not None:
             open_ = self._among(seen, open_)
         try:
-            self._find(text, seen, open_, found)
+            self._add(text, seen, open_, found)
         except Exception as error:  # noqa: BLE001 - a validator may raise anything, and its message may hold the value
             raise self._failed(error) from None
-        if not found:
-            return ()
-        entity = self._entity
-        return [Entity(start, end, entity, score) for start, end, score in without_duplicates(found)]
 
     def judge(self, number: int, text: str, spans: Sequence[tuple[int, int]], found: list[Span]) -> None:
         try:
@@ -137,13 +140,19 @@ class Patterned(Runner):
             return UnmaskableError(f"Presidio's {self._name} took more than {TIMEOUT} seconds on one text")
         return UnmaskableError(f"Presidio's {self._name} failed with {type(error).__name__}")
 
-    def _find(self, text: str, seen: bytes | None, open_: Sequence[int], found: list[Span]) -> None:
+    def _add(self, text: str, seen: bytes | None, open_: Sequence[int], found: list[Span]) -> None:
         parts = self.parts
         for number in open_:
             part = parts[number]
             spans = part.spans(text, seen)
-            if spans:
-                self._judge(part.score, text, spans, found)
+            if not spans:
+                continue
+            score = part.score
+            if self.is_judged or score <= 0:
+                self._judge(score, text, spans, found)
+            else:
+                for start, end in spans:
+                    found.append((start, end, score))
 
     def _among(self, seen: bytes, open_: Sequence[int]) -> Sequence[int]:
         if self._which is _NOT_YET:
@@ -171,7 +180,7 @@ class Grouped(Patterned):
 
     is_grouped = True
 
-    def _find(self, text: str, seen: bytes | None, open_: Sequence[int], found: list[Span]) -> None:
+    def _add(self, text: str, seen: bytes | None, open_: Sequence[int], found: list[Span]) -> None:
         for number in open_:
             part = self.parts[number]
             for match in part.matches(text, seen):
@@ -199,6 +208,13 @@ def without_duplicates(spans: list[Span]) -> list[Span]:
     several = set(spans)
     if len(several) == 1:
         return list(several)
+    if len(several) == 2:
+        one, other = several
+        if other[0] < one[0] or (other[0] == one[0] and (other[1], other[2]) > (one[1], one[2])):
+            one, other = other, one
+        if other[1] <= one[1] and other[2] <= one[2] and other[0] <= one[1]:
+            return [one]
+        return [one, other] if one[2] >= other[2] else [other, one]
     kept: list[Span] = []
     active: list[Span] = []
     for one in sorted(several, key=_from_start):

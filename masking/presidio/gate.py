@@ -9,17 +9,15 @@ that a match can have; a pattern that no trigger serves gets one of its own, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from math import exp, log
 from typing import Any, Final
 
 from masking.presidio.image import odd_pattern
-from masking.presidio.shape import Run, Shape, runs, shapes
+from masking.presidio.shape import Run, Shape, alternatives, serves, shapes
 from masking.presidio.syntax import byte_class
 
 __all__ = ["Gate", "Open", "any_of"]
 
-_FLAGS: Final = 24  # re.M | re.S, which is how shapes reads a pattern
 _TRIGGERS: Final = (
     r"\b[0-9]{6}",
     r"[0-9]{6}\b",
@@ -143,7 +141,7 @@ def any_of(patterns: Iterable[tuple[str, int]]) -> str:
     chosen: set[str] = set()
     for pattern, flags in patterns:
         of = shapes(pattern, flags)
-        names = [name for name in _TRIGGERS if _serves(_alternatives(name), of)] if of else []
+        names = [name for name in _TRIGGERS if serves(name, of)] if of else []
         chosen.add(min(names, key=_often) if names else _own(of) if of else "")
     return "|".join(f"(?:{one})" for one in sorted(chosen))
 
@@ -153,12 +151,12 @@ def _needs(pattern: str, flags: int) -> set[str]:
     of = shapes(pattern, flags)
     if not of:
         return set()
-    return {name for name in _TRIGGERS if _serves(_alternatives(name), of)} or {_own(of)}
+    return {name for name in _TRIGGERS if serves(name, of)} or {_own(of)}
 
 
 def _often(trigger: str) -> float:
     """How often a trigger is to be expected in any text."""
-    return sum(exp(_rareness(run)) for run in _alternatives(trigger))
+    return sum(exp(_rareness(run)) for run in alternatives(trigger))
 
 
 def _rareness(run: Run) -> float:
@@ -166,16 +164,6 @@ def _rareness(run: Run) -> float:
     pairs = zip(run.cells, run.cells[1:], strict=False)
     turns = sum((one <= _DIGITS) is not (other <= _DIGITS) for one, other in pairs)
     return sum(log(len(cell) / 128) for cell in run.cells) - len(run.edges) - _TURN * turns
-
-
-@cache
-def _alternatives(trigger: str) -> tuple[Run, ...]:
-    return runs(trigger, _FLAGS)
-
-
-def _serves(alternatives: Sequence[Run], of: Sequence[Shape]) -> bool:
-    """Whether every shape contains one of the alternatives."""
-    return all(any(run.contains(one) for run in shape for one in alternatives) for shape in of)
 
 
 def _own(of: Sequence[Shape]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any, Final
 
 from masking.presidio.syntax import NONE, NotLinearError, parsed, parser, single
 
-__all__ = ["Run", "Shape", "runs", "shapes"]
+__all__ = ["Run", "Shape", "alternatives", "serves", "shapes"]
 
 _MOST_SHAPES: Final = 1500
 _LONGEST_SHAPE: Final = 28
@@ -50,12 +51,18 @@ def shapes(pattern: str, flags: int) -> tuple[Shape, ...]:
     return () if () in cut else tuple(cut)
 
 
-def runs(pattern: str, flags: int) -> tuple[Run, ...]:
+def serves(trigger: str, of: Sequence[Shape]) -> bool:
+    """Whether a trigger matches wherever one of the shapes stands; see `alternatives`."""
+    return all(any(run.contains(one) for run in shape for one in alternatives(trigger)) for shape in of)
+
+
+@cache
+def alternatives(pattern: str) -> tuple[Run, ...]:
     """Everything that a pattern of classes, repeats, alternatives and `\\b` matches, as runs.
 
     Raises ValueError when that cannot be written out.
     """
-    found = _Shaper().sequence(*parsed(pattern, flags))
+    found = _Shaper().sequence(*parsed(pattern, re.MULTILINE | re.DOTALL))
     written = [_runs(cells) for cells in found]
     for cells, of in zip(found, written, strict=True):
         if len(of) != 1 or len(of[0].edges) != cells.count(_EDGE):

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from masking.core.phone import Candidate, Phones
-from masking.core.phoneform import NOT_DIGITS, PLAIN, PLAIN_WIDE
+from masking.core.phoneform import PLAIN_WIDE
 from masking.core.phonerun import chained, joints, runs
 from masking.presidio.gate import any_of
 from masking.presidio.image import image
 from masking.presidio.matched import Matched, Met
-from masking.presidio.numeric import Numeric, alike, numeric
+from masking.presidio.numeric import DIGIT, Numeric, alike, numeric
 
 __all__ = ["Owner", "Span", "Windows"]
 
@@ -31,8 +31,7 @@ _SHORT: Final = 2
 _LONGEST: Final = 64  # characters of a run that is remembered
 _MOST_KNOWN: Final = 4096  # shapes
 _CHAIN: Final = 6  # digits; patterns of so many share a mark
-_SIGNS: Final = PLAIN.encode()
-_NEVER: Final = "[^\\x00-\\x{10ffff}]"
+_NEVER: Final = r"0\b0"
 
 
 class Owner(Protocol):
@@ -117,6 +116,7 @@ class Windows:
     """Reads the runs of texts without odd characters (see image.py) for some owners; shared between threads."""
 
     __slots__ = (
+        "_candidates",
         "_finditer",
         "_finditer_wide",
         "_known",
@@ -145,11 +145,12 @@ class Windows:
         self._table = alike([known for one in self._patterns for known in sorted(one.of.sets, key=sorted)])
         self._wide = _Wide(self._table)
         self._needed = [phones.needed() for _, phones in self._phones]
-        self._short = re.compile("|".join(short for _, _, short in self._needed if short).encode() or b"(?!)").search
+        self._short = Met("|".join(short for _, _, short in self._needed if short) or _NEVER)
         digits = [one.of.least for one in self._patterns] + [phones.least for _, phones in self._phones]
         least = max(1, min(digits, default=1))
         self._finditer = re.compile(runs(least, wide=False).encode()).finditer
         self._finditer_wide = re.compile(runs(least, wide=True)).finditer
+        self._candidates: dict[int, dict[str, tuple[Candidate, ...] | None]] = {index: {} for index, _ in self._phones}
         # By shape, with the neighbours; apart for runs at the start or the end of a text.
         self._known: tuple[dict[str | bytes, _Known], ...] = ({}, {}, {}, {})
         self._long = _Known((), self._patterns, [(index, phones, None) for index, phones in self._phones])
@@ -194,19 +195,17 @@ class Windows:
                 if places:
                     _add(one, text, places, found)
             if known.dialled and not is_whole:
-                run = match.group()
-                digits = run.translate(None, _SIGNS).decode() if is_ascii else run.translate(NOT_DIGITS)
-                is_whole = not self._dial(text, at, digits, known, found)
+                is_whole = not self._dial(text, at, match.group(), known, found)
         if is_whole:
             for index, phones in self._phones:
                 found[index] = []
                 self._owners[index].judge(0, text, list(phones.find(text)), found[index])
         return found
 
-    def _dial(self, text: str, at: int, digits: str, known: _Known, found: dict[int, list[Span]]) -> bool:
+    def _dial(self, text: str, at: int, run: str | bytes, known: _Known, found: dict[int, list[Span]]) -> bool:
         for index, phones, candidates in known.dialled:
             numbers: list[tuple[int, int]] = []
-            if candidates is None or not phones.judged(text, at, digits, candidates, numbers):
+            if candidates is None or not phones.judged(text, at, run, candidates, numbers):
                 return False
             if numbers:
                 self._owners[index].judge(0, text, numbers, found.setdefault(index, []))
@@ -218,8 +217,11 @@ class Windows:
         shape = key if isinstance(key, str) else key.decode("latin-1")
         seen = image(shape)
         before = 0 if is_start else 1
+        digits = seen.count(DIGIT)
         certain, possible, dialled = [], [], []
         for one in self._patterns:
+            if one.of.least > digits:
+                continue
             if one.of.is_blind:
                 spans = one.part.spans(shape, seen)
                 if spans:
@@ -227,7 +229,12 @@ class Windows:
             elif one.is_met(seen):
                 possible.append(one)
         for index, phones in self._phones:
-            candidates = phones.candidates(shape[before : len(shape) if is_end else -1])
+            run = shape[before : len(shape) if is_end else -1]
+            if run not in self._candidates[index]:
+                if len(self._candidates[index]) >= _MOST_KNOWN:
+                    self._candidates[index].clear()
+                self._candidates[index][run] = phones.candidates(run)
+            candidates = self._candidates[index].get(run)
             if candidates != ():
                 dialled.append((index, phones, candidates))
         known = _Known(certain, possible, dialled) if certain or possible or dialled else _NOTHING
@@ -260,4 +267,5 @@ def _add(one: _Pattern, text: str, places: list[tuple[int, int]], found: dict[in
         one.owner.judge(one.number, text, places, of_owner)
     else:
         score = one.part.score
-        of_owner += [(start, end, score) for start, end in places]
+        for start, end in places:
+            of_owner.append((start, end, score))
