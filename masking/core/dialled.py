@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from masking.core.digitlead import sized_leads
-from masking.core.numberplan import LEAD, Plan
+from masking.core.numberform import LEAD
+from masking.core.numberplan import Plan
 
 __all__ = ["Dialled", "Row"]
 

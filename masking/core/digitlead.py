@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final
 
-__all__ = ["leads", "sized_leads"]
+__all__ = ["sized_leads"]
 
 _DIGITS: Final = "0123456789"
 
@@ -18,15 +18,6 @@ reach stands there whole."""
 
 class _UnknownError(Exception):
     """Something in a pattern that may match anything."""
-
-
-def leads(pattern: str, most: int) -> set[str] | None:
-    """The first two digits of everything that has two to `most` digits and that a pattern of digits matches as a whole.
-
-    None where that cannot be told.
-    """
-    found = sized_leads(pattern, most, 2)
-    return None if found is None else {lead for lead, sizes in found.items() if len(lead) == 2 and sizes}
 
 
 def sized_leads(pattern: str, most: int, reach: int) -> dict[str, int] | None:

@@ -12,16 +12,13 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from masking.core.digitlead import leads, sized_leads
+from masking.core.numberform import ANY_SIZE, Form, firsts, may_begin
 
-__all__ = ["LEAD", "Plan", "plan"]
+__all__ = ["Plan", "plan"]
 
-LEAD: Final = 3
-"""First digits by which numbers are told apart before they are looked at."""
 
 _LEAST_NSN: Final = 2
 _MOST_NSN: Final = 17
-_ANY_SIZE: Final = (1 << 64) - 1
 _MOST_DIALLED: Final = 100  # digits; there are no such numbers
 _CODE_LENGTHS: Final = (1, 2, 3)  # digits of a country code
 _TYPES: Final = (
@@ -36,9 +33,6 @@ _TYPES: Final = (
     "fixed_line",
     "mobile",
 )
-
-_COUNTS: Final = re.compile(r"(?:\(\\d(?:\{[0-9]+(?:,[0-9]+)?\})?\))+")
-"""A pattern of groups that take any digits, so many each."""
 
 # How a number says its country (libphonenumber's CountryCodeSource, as far as the answer depends on it).
 _WRITTEN, _ASSUMED = True, False
@@ -81,11 +75,11 @@ class Plan:
         self._local = frozenset(general.possible_length_local_only)
         self._types = _types(metadata)
         self._kinds: dict[int, Any] = {}
-        self._formats = [_Format(one) for one in metadata.number_format]
+        self._formats = [Form(one) for one in metadata.number_format]
         self._needs_prefix = any(one.needs_prefix for one in self._formats)
-        self._firsts = self.code[0] + _firsts(self._abroad_prefix)
+        self._firsts = self.code[0] + firsts(self._abroad_prefix)
         """What digits begin with if they say their country, or the prefix for calls abroad."""
-        self._prefix_firsts = _firsts(metadata.national_prefix_for_parsing)
+        self._prefix_firsts = firsts(metadata.national_prefix_for_parsing)
         self._least: int | None = None
 
     @property
@@ -117,14 +111,6 @@ class Plan:
         abroad = [] if self._abroad_prefix is None else [f"(?:{self._abroad_prefix})[1-9][0-9]{{{_LEAST_NSN},}}"]
         return "|".join([*own, *abroad])
 
-    def leads(self, most: int) -> set[str] | None:
-        """The first two digits of all valid numbers that have at most `most` digits, dialled here without a plus sign.
-
-        None where it cannot be told.
-        """
-        needed = self.needed(most)
-        return None if needed is None else leads(needed, most) if needed else set()
-
     def bare_sizes(self, lead: str) -> int:
         """How many digits numbers may have that are dialled here and begin with `lead` (LEAD digits), a bit for each.
 
@@ -132,10 +118,10 @@ class Plan:
         """
         there = _main_region(self.code)
         if there is None or lead.startswith(self.code):
-            return _ANY_SIZE
+            return ANY_SIZE
         prefixes = [one._prefix.pattern for one in (self, there) if one._prefix is not None]
-        if any(_may_begin(one, lead) for one in (*prefixes, self._abroad_prefix) if one):
-            return _ANY_SIZE
+        if any(may_begin(one, lead) for one in (*prefixes, self._abroad_prefix) if one):
+            return ANY_SIZE
         bare = prefixed = 0
         for form in there._formats:
             if form.may_begin(lead):
@@ -143,7 +129,7 @@ class Plan:
                     bare |= form.sizes & ~prefixed
                 elif form.must_begin(lead):
                     prefixed |= form.sizes & ~bare
-        return _ANY_SIZE & ~prefixed
+        return ANY_SIZE & ~prefixed
 
     def knows(self, number: str) -> bool:
         """Whether a national number is of a kind that the region has."""
@@ -284,54 +270,6 @@ class Plan:
             if form.fits(number):
                 return not form.needs_prefix or there._stripped(digits)[1]
         return True
-
-
-class _Format:
-    """A way of writing a national number; of the rules only whether it needs the national prefix."""
-
-    __slots__ = ("_is_size", "_leading", "_pattern", "_starts", "needs_prefix", "sizes")
-
-    def __init__(self, one: Any) -> None:
-        self._starts: str | None = one.leading_digits_pattern[-1] if one.leading_digits_pattern else None
-        self._leading = None if self._starts is None else re.compile(self._starts).match
-        self._pattern = re.compile(one.pattern).fullmatch
-        self._is_size = _COUNTS.fullmatch(one.pattern) is not None
-        fitting = (size for size in range(_MOST_NSN + 1) if self._pattern("0" * size))
-        self.sizes = sum(1 << size for size in fitting) if self._is_size else _ANY_SIZE
-        """Numbers of digits that may fit, a bit for each."""
-        rule = one.national_prefix_formatting_rule
-        self.needs_prefix = bool(
-            rule and not one.national_prefix_optional_when_formatting and not re.fullmatch(r"\(?\\1\)?", rule)
-        )
-
-    def fits(self, number: str) -> bool:
-        return (self._leading is None or self._leading(number) is not None) and self._pattern(number) is not None
-
-    def may_begin(self, lead: str) -> bool:
-        """Whether some number that begins with `lead` fits, if it has the size."""
-        return self._starts is None or _may_begin(self._starts, lead)
-
-    def must_begin(self, lead: str) -> bool:
-        """Whether every number that begins with `lead` fits, if it has the size."""
-        return self._is_size and (self._leading is None or self._leading(lead) is not None)
-
-
-def _firsts(pattern: str | None) -> str:
-    """The digits with which a match of a pattern can begin."""
-    starts = _starts(pattern) if pattern else frozenset[str]()
-    return "0123456789" if starts is None or "" in starts else "".join(sorted({lead[0] for lead in starts}))
-
-
-@cache
-def _starts(pattern: str) -> frozenset[str] | None:
-    found = sized_leads(pattern, _MOST_NSN, LEAD)
-    return None if found is None else frozenset(found)
-
-
-def _may_begin(pattern: str, lead: str) -> bool:
-    """Whether a pattern may match at the start of digits whose first ones are `lead`."""
-    starts = _starts(pattern)
-    return starts is None or any(lead[:size] in starts for size in range(LEAD + 1))
 
 
 class _NotANumberError(Exception):

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from masking.core.dialled import Dialled, Row
-from masking.core.numberplan import LEAD, Plan, plan
+from masking.core.numberform import LEAD
+from masking.core.numberplan import Plan, plan
 from masking.core.phoneform import NOT_DIGITS, PLAIN, Form, form_of, joins, matcher
 from masking.core.phonerun import chained, mixed, spaced
 
@@ -73,12 +74,13 @@ class Phones:
     Raises KeyError for a region that libphonenumber does not have.
     """
 
-    __slots__ = ("_chain", "_dialled", "_forms", "_least", "_plans")
+    __slots__ = ("_accepts", "_chain", "_dialled", "_forms", "_least", "_plans")
 
     def __init__(self, regions: Sequence[str]) -> None:
         self._plans = [(region, plan(region)) for region in regions]
         self._least = min((one.least for _, one in self._plans), default=0)
         self._dialled = Dialled([one for _, one in self._plans])
+        self._accepts = [one.accepts for _, one in self._plans]
         self._forms: dict[str, Form] = {}
         signs = matcher()._VALID_PUNCTUATION
         # As `needed`, for `re` and with all digits: what a candidate must hold for anything in it to be a number.
@@ -147,7 +149,7 @@ class Phones:
 
         False where the text must be given to `find` instead.
         """
-        plans, digits = self._plans, ""
+        accepts, digits = self._accepts, ""
         for start, end, form, parts in candidates:
             for place, firsts, begins, ends, row, first, last, is_first, is_last, is_whole in parts:
                 if text[at + place] not in firsts:
@@ -172,8 +174,12 @@ class Phones:
                         return False
                     if not known:
                         continue
-                elif not any(plans[index][1].accepts(number, plus=False) for index in among):
-                    continue
+                else:
+                    for index in among:
+                        if accepts[index](number, plus=False):
+                            break
+                    else:
+                        continue
                 if not is_whole:
                     return False
                 # Whatever other regions find in it lies within it, and they all go on behind it.
@@ -277,7 +283,7 @@ _Candidate = tuple[int, int, Form]
 class _Reader:
     """The candidates of one text, each read once however many regions ask."""
 
-    __slots__ = ("_chain", "_forms", "_known", "_least", "text")
+    __slots__ = ("_accepts", "_chain", "_forms", "_known", "_least", "text")
 
     def __init__(self, text: str, least: int, forms: dict[str, Form], chain: re.Pattern[str]) -> None:
         self.text = text

@@ -215,6 +215,14 @@ def without_duplicates(spans: list[Span]) -> list[Span]:
         if other[1] <= one[1] and other[2] <= one[2] and other[0] <= one[1]:
             return [one]
         return [one, other] if one[2] >= other[2] else [other, one]
+    ordered = sorted(several)
+    reached = 0
+    for start, end, _ in ordered:
+        if start < reached:
+            break
+        reached = end
+    else:
+        return sorted(ordered, key=_from_best)  # each begins behind the one before
     kept: list[Span] = []
     active: list[Span] = []
     for one in sorted(several, key=_from_start):

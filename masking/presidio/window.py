@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from masking.core.phone import Candidate, Phones
-from masking.core.phoneform import PLAIN_WIDE
+from masking.core.phoneform import LEADS, PLAIN_WIDE
 from masking.core.phonerun import chained, joints, runs
 from masking.presidio.gate import any_of
 from masking.presidio.image import image
@@ -31,6 +31,8 @@ _SHORT: Final = 2
 _LONGEST: Final = 64  # characters of a run that is remembered
 _MOST_KNOWN: Final = 4096  # shapes
 _CHAIN: Final = 6  # digits; patterns of so many share a mark
+_BEGINNINGS: Final = f"0123456789{LEADS}"
+"""All that a run can begin with."""
 _NEVER: Final = r"0\b0"
 
 
@@ -94,7 +96,7 @@ class _Pattern:
 class _Known:
     """What a run of some shape may hold, by owner."""
 
-    __slots__ = ("certain", "dialled", "possible")
+    __slots__ = ("certain", "dialled", "firsts", "possible")
 
     def __init__(
         self,
@@ -107,6 +109,16 @@ class _Known:
         self.possible = possible
         self.dialled = dialled
         """The owner's number, what asks the plans, and what to ask; None where only the whole text will do."""
+        parts = {
+            (part.place, part.firsts)
+            for _, _, some in dialled
+            if some is not None
+            for one in some
+            for part in one.parts
+        }
+        is_whole = any(some is None for _, _, some in dialled)
+        self.firsts = ((0, _BEGINNINGS),) if is_whole else tuple(parts)
+        """Places of digits of which one must be one of some for anything dialled to be found."""
 
 
 _NOTHING: Final = _Known((), (), ())
@@ -194,8 +206,10 @@ class Windows:
                 places = one.places(text, data if is_ascii else None, at, end)
                 if places:
                     _add(one, text, places, found)
-            if known.dialled and not is_whole:
-                is_whole = not self._dial(text, at, match.group(), known, found)
+            for place, firsts in known.firsts:
+                if text[at + place] in firsts:
+                    is_whole = is_whole or not self._dial(text, at, match.group(), known, found)
+                    break
         if is_whole:
             for index, phones in self._phones:
                 found[index] = []
@@ -253,6 +267,8 @@ class _Wide(dict[int, int]):
         self._table = table
 
     def __missing__(self, code: int) -> int:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
         character = chr(code)
         kept = character in PLAIN_WIDE
         self[code] = found = code if kept else self._table[image(character)[0]]
