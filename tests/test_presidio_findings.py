@@ -367,6 +367,7 @@ def test_characters_that_an_image_would_hide_are_odd(character: str) -> None:
         *[pytest.param("UsSsnRecognizer", value) for value in ("078-05-1120", "219-09-9998", "219.09-9998", "000-12-3456", "666 12 3456", "111111111", "123-00-4567", "21909-9998")],
         *[pytest.param("IbanRecognizer", value) for value in ("DE89370400440532013000", "DE89 3704 0044 0532 0130 00", "DE88370400440532013000", "de89370400440532013000", "GB33BUKB20201555555555", "XX59370400440532013000", "DE89", "DE8937040044０532013000")],
         *[pytest.param("IpRecognizer", value) for value in ("192.0.2.7", "192.0.2.07", "1.2.3", "::1", "192.0.2.7/24", "192.0.2.256")],
+        *[pytest.param("NhsRecognizer", value) for value in ("943 476 5919", "943-476-5918", "9434765919", "943 476 591９", "94347659", "")],
         *[pytest.param("CreditCardRecognizer", value) for value in ("4111 1111-1111 1111", "4111111111111112", "", "４111111111111111")],
         *[pytest.param("EmailRecognizer", value) for value in ("a@example.com", "a@b.c", "a/b@example.com", "a#@example.com", "a@例子.中国")],
     ],
