@@ -26,6 +26,7 @@ from masking.presidio.syntax import (
     Kinds,
     NotLinearError,
     byte_class,
+    is_brief,
     parsed,
     parser,
     single,
@@ -49,6 +50,8 @@ class Linear:
     before: bool
     after: bool
     needed: str | None
+    is_brief: bool = False
+    """Whether it has an exact pattern, and matches in few ways only."""
 
 
 def linear(pattern: str, flags: int, longest: int | None = None) -> Linear:
@@ -69,7 +72,7 @@ def linear(pattern: str, flags: int, longest: int | None = None) -> Linear:
         exact, before, after = _exact(items, ignore_case, longest)
     except NotLinearError:
         return Linear(None, False, False, needed)
-    return Linear(exact, before, after, needed)
+    return Linear(exact, before, after, needed, is_brief(items))
 
 
 def _exact(items: list[Any], ignore_case: bool, longest: int | None) -> tuple[str, bool, bool]:

@@ -10,12 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import inf
 from typing import Any, Final
 
 from masking.core.phoneform import PLAIN
 from masking.presidio.linear import Writer, exact_set, linear
-from masking.presidio.syntax import NotLinearError, byte_class, parsed, parser, single
+from masking.presidio.syntax import NotLinearError, byte_class, is_brief, parsed, parser, single
 
 __all__ = ["DIGIT", "DIGITS", "Numeric", "alike", "numeric"]
 
@@ -25,7 +24,6 @@ DIGIT: Final = ord("9")
 
 _RUN: Final = DIGITS | frozenset(PLAIN.encode())
 _FURTHEST: Final = 24  # characters beside a match that a look-around may see
-_FEW_WAYS: Final = 20_000
 _WORD: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 
 
@@ -61,9 +59,7 @@ def numeric(pattern: str, flags: int) -> Numeric | None:
         return None
     is_exact = linear(pattern, flags).exact is not None and reader.reach == 1
     is_blind = is_exact and all(one >= DIGITS or not DIGITS & one for one in reader.sets)
-    return Numeric(
-        ends.least, is_blind, written, reader.reach, frozenset(reader.sets), ends.ways * reader.ways <= _FEW_WAYS
-    )
+    return Numeric(ends.least, is_blind, written, reader.reach, frozenset(reader.sets), is_brief(items))
 
 
 def alike(sets: Sequence[frozenset[int]]) -> bytes:
@@ -89,11 +85,9 @@ class _Ends:
     last: frozenset[int]
     is_empty: bool
     least: int
-    ways: float
-    """At most so many ways to match in one place."""
 
 
-_NOTHING: Final = _Ends(frozenset(), frozenset(), is_empty=True, least=0, ways=1)
+_NOTHING: Final = _Ends(frozenset(), frozenset(), is_empty=True, least=0)
 
 
 class _Reader:
@@ -101,7 +95,6 @@ class _Reader:
 
     def __init__(self) -> None:
         self.reach = 1
-        self.ways: float = 1  # in which look-arounds can be tried
         self.sets: set[frozenset[int]] = set()
         self._groups: dict[int, _Ends] = {}
 
@@ -114,7 +107,6 @@ class _Reader:
                 one.last | ends.last if one.is_empty else one.last,
                 ends.is_empty and one.is_empty,
                 ends.least + one.least,
-                ends.ways * one.ways,
             )
         return ends
 
@@ -138,11 +130,9 @@ class _Reader:
         if op is is_.BRANCH:
             return _either([self.sequence(branch, ignore_case) for branch in value[1]])
         if op in (is_.MAX_REPEAT, is_.MIN_REPEAT):
-            least, most, inside = value
+            least, _, inside = value
             ends = self.sequence(inside, ignore_case)
-            turns = range(least, most + 1) if most <= _FURTHEST else ()
-            ways = sum(ends.ways**turn for turn in turns) if turns else inf
-            return _Ends(ends.first, ends.last, ends.is_empty or least == 0, ends.least * least, ways)
+            return _Ends(ends.first, ends.last, ends.is_empty or least == 0, ends.least * least)
         if op in (is_.ASSERT, is_.ASSERT_NOT):
             self._look(value[1], ignore_case)
             return _NOTHING
@@ -150,7 +140,7 @@ class _Reader:
         self.sets.add(members)
         if not members <= _RUN:
             raise NotLinearError
-        return _Ends(members, members, is_empty=False, least=int(members <= DIGITS), ways=1)
+        return _Ends(members, members, is_empty=False, least=int(members <= DIGITS))
 
     def _look(self, inside: Any, ignore_case: bool) -> None:
         """A look-around may see anything, but not far."""
@@ -168,11 +158,9 @@ class _Reader:
             elif op is is_.SUBPATTERN and not value[1] and not value[2]:
                 self._see(value[3], ignore_case)
             elif op is is_.BRANCH:
-                self.ways *= len(value[1])
                 for branch in value[1]:
                     self._see(branch, ignore_case)
             elif op in (is_.MAX_REPEAT, is_.MIN_REPEAT):
-                self.ways *= value[1] - value[0] + 1
                 self._see(value[2], ignore_case)
             elif op in (is_.ASSERT, is_.ASSERT_NOT):
                 self._look(value[1], ignore_case)
@@ -187,7 +175,6 @@ def _either(some: Sequence[_Ends]) -> _Ends:
         frozenset().union(*(one.last for one in some)),
         any(one.is_empty for one in some),
         min(one.least for one in some),
-        sum(one.ways for one in some),
     )
 
 

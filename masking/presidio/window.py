@@ -17,6 +17,7 @@ from masking.presidio.gate import any_of
 from masking.presidio.image import image
 from masking.presidio.matched import Matched, Met
 from masking.presidio.numeric import DIGIT, Numeric, alike, numeric
+from masking.presidio.syntax import on_images
 
 __all__ = ["Owner", "Span", "Windows"]
 
@@ -68,8 +69,8 @@ class _Pattern:
         self.is_judged = owner.is_judged or part.score <= 0
         self.is_met = Met(of.needed)
         # Where there is little to be tried `re` is quicker than RE2, and says the same (see linear.py).
-        flags = part.flags & ~re.UNICODE
-        self._brief = re.compile(part.source.encode(), flags).search if of.is_brief else None
+        brief = on_images(part.source, part.flags) if of.is_brief else None
+        self._brief = None if brief is None else brief.search
 
     def places(self, text: str, data: bytes | None, at: int, end: int) -> list[tuple[int, int]]:
         """Where it matches in a run, which is read with as much on both sides as counts; `data` is an ASCII text."""
