@@ -58,7 +58,7 @@ class Foreign(Runner):
 class Bank:
     """Several recognisers for the same texts; shared between threads."""
 
-    __slots__ = ("_foreign", "_gate", "_runners", "_windows")
+    __slots__ = ("_foreign", "_opened", "_runners", "_seen", "_windows")
 
     def __init__(self, runners: Sequence[Runner]) -> None:
         self._runners = list(runners)
@@ -71,12 +71,13 @@ class Bank:
             ]
             for index, one in enumerate(runners)
         ]
-        self._gate = Gate(given, windows.marks())
+        gate = Gate(given, windows.marks())
+        self._seen, self._opened = gate.seen, gate.opened
 
     def find(self, text: str) -> list[tuple[int, Entity]]:
         """Everything found, each with the number of its recogniser."""
         data = text.encode("utf-8", "surrogatepass")
-        opened = self._gate.open_for(data)
+        opened = self._opened[tuple(self._seen(data))]
         if opened is None:
             spans = self._everything(text)
         else:

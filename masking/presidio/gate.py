@@ -8,9 +8,9 @@ that a match can have; a pattern that no trigger serves gets one of its own, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import exp, log
-from typing import Any, Final
+from typing import Final
 
 from masking.presidio.image import odd_pattern
 from masking.presidio.shape import Run, Shape, alternatives, serves, shapes
@@ -59,6 +59,7 @@ _MEMORY: Final = 32 << 20  # bytes; when the automaton outgrows it, RE2 starts i
 
 Open = tuple[tuple[int, tuple[int, ...]], ...]
 """Owners' numbers, each with the numbers of those of its patterns that may match."""
+Opened = tuple[Open, tuple[int, ...]] | None
 
 
 class Gate:
@@ -67,7 +68,7 @@ class Gate:
     In place of a pattern None may stand, for one that is looked for otherwise. Marks are patterns for RE2 on UTF-8.
     """
 
-    __slots__ = ("_known", "_marks", "_met", "_needs", "_places", "_set", "_triggers")
+    __slots__ = ("_known", "_marks", "_needs", "_places", "_triggers", "opened", "seen")
 
     def __init__(self, owners: Sequence[Sequence[tuple[str, int] | None]], marks: Sequence[str] = ()) -> None:
         given = [
@@ -83,8 +84,13 @@ class Gate:
         self._needs = [sum(at[name] for name in names) for names in needs]
         self._marks = len(marks)
         self._known: dict[int, Open] = {}
-        self._met: dict[tuple[int, ...], tuple[Open, tuple[int, ...]] | None] = {}
-        self._set: Any = None
+        self.opened = _Opened(self._opened)
+        """By what `seen` gives, the patterns worth running on the image of the text, and the numbers of its marks.
+
+        None where everything must be run, and on the text itself.
+        """
+        self.seen: Callable[[bytes], Sequence[int]] = _nothing
+        """What of the gate's own stands in a text, which is given in UTF-8."""
         try:
             import re2
         except ImportError:  # no wheel for this platform: everything is open, and every text is run as Presidio does
@@ -97,26 +103,9 @@ class Gate:
             # The last matches everything, so an answer without it tells of an automaton that ran out of memory.
             chosen.Add(trigger)
         chosen.Compile()
-        self._set = chosen._set.Match  # the public wrapper only encodes
+        self.seen = chosen._set.Match  # the public wrapper only encodes
 
-    def open_for(self, data: bytes) -> tuple[Open, tuple[int, ...]] | None:
-        """The patterns worth running on the image of a text in UTF-8, and the numbers of the marks that it has.
-
-        None where everything must be run, and on the text itself.
-        """
-        if self._set is None:
-            return None
-        met = tuple(self._set(data))
-        try:
-            return self._met[met]
-        except KeyError:
-            pass
-        if len(self._met) >= _MOST_KNOWN:
-            self._met.clear()
-        self._met[met] = opened = self._opened(met)
-        return opened
-
-    def _opened(self, met: Sequence[int]) -> tuple[Open, tuple[int, ...]] | None:
+    def _opened(self, met: Sequence[int]) -> Opened:
         triggers, odd = len(self._triggers), len(self._triggers) + self._marks
         if odd in met or odd + 1 not in met:
             return None
@@ -134,6 +123,22 @@ class Gate:
                 self._known.clear()
             known = self._known[mask] = tuple((owner, tuple(some)) for owner, some in by_owner.items())
         return known
+
+
+class _Opened(dict[tuple[int, ...], Opened]):
+    def __init__(self, work_out: Callable[[Sequence[int]], Opened]) -> None:
+        super().__init__()
+        self._work_out = work_out
+
+    def __missing__(self, met: tuple[int, ...]) -> Opened:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        self[met] = opened = self._work_out(met)
+        return opened
+
+
+def _nothing(_data: bytes) -> Sequence[int]:
+    return ()
 
 
 def any_of(patterns: Iterable[tuple[str, int]]) -> str:
