@@ -192,10 +192,11 @@ class Plan:
         """The national number in the digits behind a country code whose plan this is, if there is a valid one."""
         if len(number) < _LEAST_NSN:
             return None
-        shorter, _ = self._stripped(number)
-        # Too short, possible within an area only, or of an impossible length: then nothing was stripped.
-        if self._possible(shorter):
-            number = shorter
+        if number[0] in self._prefix_firsts:
+            shorter, _ = self._stripped(number)
+            # Too short, possible within an area only, or of an impossible length: then nothing was stripped.
+            if self._possible(shorter):
+                number = shorter
         if not _LEAST_NSN <= len(number) <= _MOST_NSN or not _is_valid(code, number):
             return None
         return number
