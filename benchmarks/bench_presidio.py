@@ -4,6 +4,7 @@
     python benchmarks/bench_presidio.py --json          # the same as JSON
     python benchmarks/bench_presidio.py --count 20000 --rounds 9
     python benchmarks/bench_presidio.py --differences 20000    # no times, only the comparison; minutes
+    python benchmarks/bench_presidio.py --parts                # what our side spends its time on
 
 Both sides get Presidio's default English recognisers without an NLP model (NoOpNlpEngine). Texts come from corpus.py
 with a seed of their own for every round, so neither side has seen them; rounds alternate between the sides; time is
@@ -13,6 +14,7 @@ the CPU time of this thread. Findings are compared on every text that both sides
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import statistics
 import sys
@@ -27,6 +29,9 @@ from corpus import Message, messages
 
 from masking import Masker, presidio
 from masking.core.rule import PresidioSource
+from masking.presidio.bank import Bank
+from masking.presidio.image import image
+from masking.presidio.source import recognisers, runner
 
 PHONE = "PhoneRecognizer"
 _SEED = 20_000  # of the first round; others follow
@@ -45,8 +50,12 @@ def main() -> None:
     parser.add_argument("--share", type=int, default=8, help="one message in so many is given to Presidio too")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--differences", type=int, metavar="TEXTS", help="compare the findings on so many texts")
+    parser.add_argument("--parts", action="store_true", help="what our side spends its time on")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    if given.parts:
+        _show_parts(_parts(given.count), as_json=given.json)
+        return
     if given.differences:
         sys.exit(_compared(given.differences, as_json=given.json))
     rows = [row for phone in (False, True) for row in _measured(phone, given.count, given.share, given.rounds)]
@@ -71,6 +80,55 @@ def _compared(count: int, *, as_json: bool) -> int:
     else:
         print(f"{count} texts, {findings} findings of Presidio's: different in {differing} texts")
     return 1 if differing else 0
+
+
+def _parts(count: int) -> list[dict[str, Any]]:
+    """Each part timed alone on texts that it has not seen, which leaves out what it costs that parts take turns."""
+    names = _default_names(True)
+    runners = [runner(recognisers(PresidioSource(name, "en"))[0]) for name in names]
+    bank = Bank(runners)
+    for one in messages(2000, 1):
+        bank.find(one.text)
+    texts = [one.text for one in messages(count, _SEED + 50)]
+    datas = [text.encode() for text in texts]
+    rows = []
+
+    def timed(part: str, run: Callable[..., Any], given: Sequence[tuple[Any, ...]]) -> list[Any]:
+        gc.collect()
+        start = time.thread_time_ns()
+        results = [run(*one) for one in given]
+        spent = (time.thread_time_ns() - start) / 1000
+        rows.append({"part": part, "us": round(spent / count, 2), "texts": round(len(given) / count, 3)})
+        return results
+
+    opened = timed("the gate", lambda data: bank._opened[tuple(bank._seen(data))], [(data,) for data in datas])
+    known = [(text, data, *some) for text, data, some in zip(texts, datas, opened, strict=True) if some is not None]
+    timed("runs of digits", bank._windows.find, [(text, data, marks) for text, data, _, marks in known if marks])
+    phones = [index for index, one in enumerate(runners) if one.phones is not None]
+    without = Bank([one for index, one in enumerate(runners) if index not in phones])._windows
+    timed(
+        "the same without telephone numbers",
+        lambda text, data: without.find(text, data, (0,)),
+        [(text, data) for text, data, _, marks in known if 0 in marks],
+    )
+    images = timed("images", image, [(text,) for text, _, patterns, _ in known if patterns])
+    seen = iter(images)
+    open_ = [(text, next(seen), dict(patterns)) for text, _, patterns, _ in known if patterns]
+    for index, name in enumerate(names):
+        given = [(text, data, some[index], []) for text, data, some in open_ if index in some]
+        if given:
+            timed(f"{name} beside runs", runners[index].add, given)
+    timed("all together", bank.find, [(one.text,) for one in messages(count, _SEED + 51)])
+    return rows
+
+
+def _show_parts(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    print(f"{'part':40} {'µs a message':>12} {'texts':>7}")
+    for row in rows:
+        print(f"{row['part']:40} {row['us']:12} {row['texts']:7.1%}")
 
 
 def _measured(phone: bool, count: int, share: int, rounds: int) -> list[dict[str, Any]]:
@@ -138,6 +196,7 @@ def _show(rows: Sequence[dict[str, Any]]) -> None:
 
 def _timed(run: Callable[[str], Any], texts: Sequence[str]) -> tuple[float, list[Any]]:
     """Microseconds for all texts, and what was found."""
+    gc.collect()  # nobody pays for what the other side left
     start = time.thread_time_ns()
     found = [run(text) for text in texts]
     return (time.thread_time_ns() - start) / 1000, found

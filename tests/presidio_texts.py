@@ -10,7 +10,7 @@ from typing import Any
 
 import phonenumbers
 
-__all__ = ["phone_text", "text_for", "value_of"]
+__all__ = ["phone_text", "run_text", "text_for", "value_of"]
 
 _parser: Any = import_module("re._parser")
 _is: Any = import_module("re._constants")
@@ -139,6 +139,56 @@ def phone_text(random: Random, numbers: Sequence[phonenumbers.PhoneNumber]) -> s
         for _ in range(random.randrange(1, 8))
     ]
     return random.choice(["", " ", ", ", "，"]).join(parts)
+
+
+def run_text(random: Random) -> str:
+    """Numbers of many lengths, whole and in groups, with anything between and beside them."""
+    pieces = []
+    for _ in range(random.randrange(1, 5)):
+        pieces += [random.choice(_NEIGHBOURS), _grouped(random), random.choice(_NEIGHBOURS)]
+        if random.random() < 0.3:
+            pieces.append(_filler(random))
+    text = "".join(pieces)
+    if random.random() < 0.1:
+        at = random.randrange(len(text) + 1)
+        text = text[:at] + random.choice([*_ODD, "ı", "İ"]) + text[at:]
+    if random.random() < 0.03:
+        text = re.sub("[0-9]", lambda digit: chr(ord(digit.group()) + 0xFEE0), text, count=random.randrange(1, 9))
+    return text
+
+
+_NEIGHBOURS = [
+    "", "", " ", " ", "\r\n", "。", "：", "，", "号", "é", "ß", "ñ", "a", "Z", "_", "x", "X", "😀", "%",
+    "$", "€", "(", ")", "（", "）", "[", "]", "+", "＋", "-", "–", "—", "/", ".", ":", ",", ";", "#", "~", "～", "'", '"', "@", "\u0301", "\u200b",
+    "\u00a0", "\u3000", "\t", "\n", "\x0c", "\x85", "((", "+(", "([", " - ", " ext 5", ";ext=9", ", x7", "доб 3", "interns",
+]  # fmt: skip
+_BETWEEN = ["-", " ", ".", "/", " - ", ") ", ", ", "\u00a0", "\u3000", "–", "~", ":", "  ", "（", "x"]
+_GROUPS = [
+    (3, 3, 4), (3, 2, 4), (4, 4, 4, 4), (4, 2, 2), (1, 2, 4), (2, 2, 2), (2, 2, 4), (5, 4), (3, 6), (1, 3, 1, 2), (3, 1, 3, 2), (2, 4, 4), (3, 4, 4),
+    (3, 3, 3), (4, 6, 5), (2, 7), (1, 1, 1, 1), (4,), (4, 4), (1, 3, 3, 4), (4, 4, 4, 4, 2),
+]  # fmt: skip
+_LEADS = ["", "", "4", "5", "1", "9", "0", "20", "2026", "19", "12", "138", "192", "00", "+1", "+44", "+49", "164"]
+
+
+def _grouped(random: Random) -> str:
+    kind = random.random()
+    if kind < 0.35:
+        digits = random.choice(_LEADS) + "".join(
+            random.choices("0123456789", k=random.choice((1, 4, 5, 6, 7, 8, 9, 10, 11, 13, 16, 25)))
+        )
+        return digits if kind < 0.3 else digits[:4] + random.choice(_BETWEEN) + digits[4:]
+    sizes = random.choice(_GROUPS)
+    lead = random.choice(_LEADS)
+    groups = ["".join(random.choices("0123456789", k=size)) for size in sizes]
+    if random.random() < 0.5:
+        groups[0] = (lead + groups[0])[: max(len(groups[0]), len(lead))]
+    if random.random() < 0.4:
+        groups[1:2] = [f"{random.randrange(1, 13):02}"[-len(groups[1]) :]] if len(groups) > 1 else []
+    parting = random.choice(_BETWEEN[:4]) if random.random() < 0.7 else None
+    text = groups[0]
+    for group in groups[1:]:
+        text += (random.choice(_BETWEEN) if parting is None else parting) + group
+    return f"({text}" if random.random() < 0.05 else text
 
 
 _PHONE_LIKE = [

@@ -15,7 +15,7 @@ import pytest
 from presidio_texts import phone_text, text_for
 
 from masking import UnmaskableError, presidio
-from masking.core.digitlead import leads
+from masking.core.digitlead import sized_leads
 from masking.core.numberplan import Plan, plan
 from masking.core.phone import Phones
 from masking.core.rule import PresidioSource
@@ -202,7 +202,7 @@ _DEFAULT = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
 )
 def test_telephone_numbers_are_those_that_phonenumbers_finds(regions: tuple[str, ...]) -> None:
     random = Random(SEED)
-    phones = Phones(regions)
+    phones, in_runs = Phones(regions), _in_runs(regions)
     count = 0
     for _ in range(TEXTS // 6):
         text = phone_text(random, _NUMBERS)
@@ -214,6 +214,7 @@ def test_telephone_numbers_are_those_that_phonenumbers_finds(regions: tuple[str,
         count += len(expected)
         # Presidio drops what lies within another finding of the same score, and so may we.
         assert _outermost(phones.find(text)) == _outermost(expected), (SEED, ascii(text))
+        assert _outermost(in_runs(text)) == _outermost(expected), (SEED, ascii(text))
     assert count
 
 
@@ -225,7 +226,7 @@ _PIECES = [
 
 def test_short_numbers_and_extensions_are_those_that_phonenumbers_finds() -> None:
     random = Random(SEED)
-    phones = Phones(_DEFAULT)
+    phones, in_runs = Phones(_DEFAULT), _in_runs(_DEFAULT)
     count = 0
     fixed = ["12;ext=1234#1640", "(7;ext=12;ext=1640", " 16;ext=49;ext=2125550101", "1234 ext 5678", "+1640"]
     for text in fixed + ["".join(random.choices(_PIECES, k=random.randrange(1, 7))) for _ in range(TEXTS)]:
@@ -235,9 +236,8 @@ def test_short_numbers_and_extensions_are_those_that_phonenumbers_finds() -> Non
             for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID)
         }
         count += bool(expected)
-        for has_ascii_digits in (True, False):
-            found = phones.find(text, has_ascii_digits=has_ascii_digits)
-            assert _outermost(found) == _outermost(expected), (SEED, text)
+        assert _outermost(phones.find(text)) == _outermost(expected), (SEED, text)
+        assert _outermost(in_runs(text)) == _outermost(expected), (SEED, text)
     assert count > TEXTS / 20
 
 
@@ -251,7 +251,16 @@ def test_short_numbers_and_extensions_are_those_that_phonenumbers_finds() -> Non
     ],
 )
 def test_what_short_matches_begin_with(pattern: str, most: int, expected: set[str] | None) -> None:
-    assert leads(pattern, most) == expected
+    found = sized_leads(pattern, most, 2)
+    assert (None if found is None else {lead for lead in found if len(lead) == 2}) == expected
+
+
+def _in_runs(regions: tuple[str, ...]) -> Callable[[str], set[tuple[int, int]]]:
+    """Telephone numbers as they are found beside other patterns."""
+    from presidio_analyzer.predefined_recognizers import PhoneRecognizer
+
+    bank = Bank([runner(PhoneRecognizer(supported_regions=regions))])
+    return lambda text: {(one.start, one.end) for _, one in bank.find(text)}
 
 
 def _outermost(places: set[tuple[int, int]]) -> set[tuple[int, int]]:
@@ -358,6 +367,7 @@ def test_characters_that_an_image_would_hide_are_odd(character: str) -> None:
         *[pytest.param("UsSsnRecognizer", value) for value in ("078-05-1120", "219-09-9998", "219.09-9998", "000-12-3456", "666 12 3456", "111111111", "123-00-4567", "21909-9998")],
         *[pytest.param("IbanRecognizer", value) for value in ("DE89370400440532013000", "DE89 3704 0044 0532 0130 00", "DE88370400440532013000", "de89370400440532013000", "GB33BUKB20201555555555", "XX59370400440532013000", "DE89", "DE8937040044０532013000")],
         *[pytest.param("IpRecognizer", value) for value in ("192.0.2.7", "192.0.2.07", "1.2.3", "::1", "192.0.2.7/24", "192.0.2.256")],
+        *[pytest.param("NhsRecognizer", value) for value in ("943 476 5919", "943-476-5918", "9434765919", "943 476 591９", "94347659", "")],
         *[pytest.param("CreditCardRecognizer", value) for value in ("4111 1111-1111 1111", "4111111111111112", "", "４111111111111111")],
         *[pytest.param("EmailRecognizer", value) for value in ("a@example.com", "a@b.c", "a/b@example.com", "a#@example.com", "a@例子.中国")],
     ],

@@ -7,14 +7,12 @@ place or an address. The rules that name the model decide which labels count and
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 __all__ = ["Entity", "ManyModel", "NameModel"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(NamedTuple):
     """One stretch that a model labels; it knows where, never what, so its repr shows no text.
 
     `start` and `end` are offsets in code points of the text that was given, `end` exclusive. `score` lies in 0..1 and

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from masking.core.digitlead import leads
+from masking.core.numberform import ANY_SIZE, Form, firsts, may_begin
 
 __all__ = ["Plan", "plan"]
+
 
 _LEAST_NSN: Final = 2
 _MOST_NSN: Final = 17
@@ -42,13 +43,17 @@ class Plan:
 
     __slots__ = (
         "_abroad_prefix",
+        "_firsts",
         "_formats",
         "_idd",
+        "_kinds",
         "_least",
         "_lengths",
         "_local",
         "_match",
+        "_needs_prefix",
         "_prefix",
+        "_prefix_firsts",
         "_rule",
         "_types",
         "code",
@@ -69,7 +74,12 @@ class Plan:
         self._lengths: Sequence[int] = tuple(general.possible_length)
         self._local = frozenset(general.possible_length_local_only)
         self._types = _types(metadata)
-        self._formats = [_Format(one) for one in metadata.number_format]
+        self._kinds: dict[int, Any] = {}
+        self._formats = [Form(one) for one in metadata.number_format]
+        self._needs_prefix = any(one.needs_prefix for one in self._formats)
+        self._firsts = self.code[0] + firsts(self._abroad_prefix)
+        """What digits begin with if they say their country, or the prefix for calls abroad."""
+        self._prefix_firsts = firsts(metadata.national_prefix_for_parsing)
         self._least: int | None = None
 
     @property
@@ -101,25 +111,42 @@ class Plan:
         abroad = [] if self._abroad_prefix is None else [f"(?:{self._abroad_prefix})[1-9][0-9]{{{_LEAST_NSN},}}"]
         return "|".join([*own, *abroad])
 
-    def leads(self, most: int) -> set[str] | None:
-        """The first two digits of all valid numbers that have at most `most` digits, dialled here without a plus sign.
+    def bare_sizes(self, lead: str) -> int:
+        """How many digits numbers may have that are dialled here and begin with `lead` (LEAD digits), a bit for each.
 
-        None where it cannot be told.
+        Without those that would begin with no prefix, where all such numbers are written with the national one.
         """
-        needed = self.needed(most)
-        return None if needed is None else leads(needed, most) if needed else set()
+        there = _main_region(self.code)
+        if there is None or lead.startswith(self.code):
+            return ANY_SIZE
+        prefixes = [one._prefix.pattern for one in (self, there) if one._prefix is not None]
+        if any(may_begin(one, lead) for one in (*prefixes, self._abroad_prefix) if one):
+            return ANY_SIZE
+        bare = prefixed = 0
+        for form in there._formats:
+            if form.may_begin(lead):
+                if not form.needs_prefix:
+                    bare |= form.sizes & ~prefixed
+                elif form.must_begin(lead):
+                    prefixed |= form.sizes & ~bare
+        return ANY_SIZE & ~prefixed
 
     def knows(self, number: str) -> bool:
         """Whether a national number is of a kind that the region has."""
-        descriptions = self._types.get(len(number))
-        if not descriptions or self._match(number) is None:
-            return False
-        return any(match(number) is not None for match in descriptions)
+        size = len(number)
+        kind = self._kinds.get(size)
+        if kind is None:
+            patterns = [match.__self__.pattern for match in self._types.get(size, ())]
+            kind = self._kinds[size] = re.compile("|".join(f"(?:{one})" for one in patterns) or "(?!)").fullmatch
+        return kind(number) is not None and self._match(number) is not None
 
     def accepts(self, digits: str, *, plus: bool) -> bool:
         """Whether digits, dialled here, are a valid number of any region, with the prefix that they need."""
         if not plus and len(digits) < (self.least if self._least is None else self._least):
             return False
+        if not plus and digits[:1] not in self._firsts:
+            national = self._significant(self.code, digits)
+            return national is not None and self._has_needed_prefix(self.code, national, digits)
         try:
             code, number, written = self._country(digits, plus)
         except _NotANumberError:
@@ -165,10 +192,11 @@ class Plan:
         """The national number in the digits behind a country code whose plan this is, if there is a valid one."""
         if len(number) < _LEAST_NSN:
             return None
-        shorter, _ = self._stripped(number)
-        # Too short, possible within an area only, or of an impossible length: then nothing was stripped.
-        if self._possible(shorter):
-            number = shorter
+        if number[0] in self._prefix_firsts:
+            shorter, _ = self._stripped(number)
+            # Too short, possible within an area only, or of an impossible length: then nothing was stripped.
+            if self._possible(shorter):
+                number = shorter
         if not _LEAST_NSN <= len(number) <= _MOST_NSN or not _is_valid(code, number):
             return None
         return number
@@ -204,7 +232,7 @@ class Plan:
 
     def _abroad(self, digits: str) -> str | None:
         """What follows the prefix for calls abroad, if there is one."""
-        found = self._idd(digits) if self._idd is not None else None
+        found = self._idd(digits) if self._idd is not None and digits[0] in self._firsts else None
         if found is None:
             return None
         rest = digits[found.end() :]
@@ -212,7 +240,7 @@ class Plan:
 
     def _stripped(self, number: str) -> tuple[str, bool]:
         """Without the national prefix and a carrier's code, and whether something was taken away."""
-        if not number or self._prefix is None:
+        if not number or self._prefix is None or number[0] not in self._prefix_firsts:
             return number, False
         found = self._prefix.match(number)
         if found is None:
@@ -237,29 +265,12 @@ class Plan:
 
     def _has_needed_prefix(self, code: str, number: str, digits: str) -> bool:
         there = _main_region(code)
-        if there is None:
+        if there is None or not there._needs_prefix:
             return True
         for form in there._formats:
             if form.fits(number):
                 return not form.needs_prefix or there._stripped(digits)[1]
         return True
-
-
-class _Format:
-    """A way of writing a national number; of the rules only whether it needs the national prefix."""
-
-    __slots__ = ("_leading", "_pattern", "needs_prefix")
-
-    def __init__(self, one: Any) -> None:
-        self._leading = re.compile(one.leading_digits_pattern[-1]).match if one.leading_digits_pattern else None
-        self._pattern = re.compile(one.pattern).fullmatch
-        rule = one.national_prefix_formatting_rule
-        self.needs_prefix = bool(
-            rule and not one.national_prefix_optional_when_formatting and not re.fullmatch(r"\(?\\1\)?", rule)
-        )
-
-    def fits(self, number: str) -> bool:
-        return (self._leading is None or self._leading(number) is not None) and self._pattern(number) is not None
 
 
 class _NotANumberError(Exception):

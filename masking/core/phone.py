@@ -4,19 +4,25 @@ The matcher is asked for one region after another, and for each it reads the tex
 candidates are found once for all regions, and what is digits and plain punctuation is settled by the numbering plans;
 anything else (extensions, letters, other digits) is left to the package itself. One difference is meant: the package
 gives up on a text after 65,535 candidates that are no numbers, this does not.
+
+There are two ways. In a text in which nothing joins runs of digits and plain punctuation (`phonerun.joints`), each run
+is read by itself: what the package tries in it follows from its shape. All other texts are read as a whole by `find`,
+and so is a text in which a number ends within a run, since the regions then go on at different places.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
+from masking.core.dialled import Dialled, Row
+from masking.core.numberform import LEAD
 from masking.core.numberplan import Plan, plan
-from masking.core.phoneform import NOT_DIGITS, Form, form_of, matcher
+from masking.core.phoneform import NOT_DIGITS, PLAIN, Form, form_of, joins, matcher
+from masking.core.phonerun import chained, mixed, spaced
 
-__all__ = ["Phones"]
+__all__ = ["Candidate", "Phones"]
 
 _VALID: Final = 1
 _LEAD_REACH: Final = (
@@ -24,11 +30,42 @@ _LEAD_REACH: Final = (
 )
 _LABEL_REACH: Final = 30
 _JOINS: Final = re.compile("[0-9][- \xa0\t,]*[;#\uff03~\uff5eeExXaAiI\uff45\uff58\uff49\uff25\uff38\uff29\u0434\u0414]")
+_SIGNS: Final = PLAIN.encode()
 _FEW_DIGITS: Final = 5  # so many, or fewer, make a number in few lands only
 _FEW_BEHIND_PLUS: Final = 4  # characters, the plus sign included, that make a number
 
 _Try = tuple[int, int, bool, str | None]
 """Start and end in the text, whether a plus sign leads, and the digits; None where the package must parse it."""
+
+
+class Part(NamedTuple):
+    """A part of a candidate that may be a number; the places count from the start of the run that holds it."""
+
+    place: int
+    """Where its first digit stands."""
+    firsts: str
+    """Which first digits any number has that is so long."""
+    start: int
+    end: int
+    row: Row | None
+    """The regions by the first digits; None where a plus sign leads."""
+    first: int
+    last: int
+    """Which of the run's digits are its own."""
+    is_first: bool
+    """Whether what stands before the run counts."""
+    is_last: bool
+    """Whether what stands behind the run counts."""
+    is_whole: bool
+
+
+class Candidate(NamedTuple):
+    """What the package looks at in a run of some shape; the places count from the start of the run."""
+
+    start: int
+    end: int
+    form: Form
+    parts: tuple[Part, ...]
 
 
 class Phones:
@@ -37,75 +74,125 @@ class Phones:
     Raises KeyError for a region that libphonenumber does not have.
     """
 
-    __slots__ = ("_chain", "_dialled", "_forms", "_leads", "_least", "_plans", "_short", "_stretch")
+    __slots__ = ("_accepts", "_chain", "_dialled", "_forms", "_least", "_plans")
 
     def __init__(self, regions: Sequence[str]) -> None:
         self._plans = [(region, plan(region)) for region in regions]
         self._least = min((one.least for _, one in self._plans), default=0)
-        self._dialled = _Dialled([one for _, one in self._plans])
+        self._dialled = Dialled([one for _, one in self._plans])
+        self._accepts = [one.accepts for _, one in self._plans]
         self._forms: dict[str, Form] = {}
         signs = matcher()._VALID_PUNCTUATION
-        self._leads = self._short_leads()
         # As `needed`, for `re` and with all digits: what a candidate must hold for anything in it to be a number.
         self._chain = re.compile(
-            self._digits(rf"[{signs}]{{0,4}}", r"\d", self._least)
-            + r"|[+\uff0b][^0-9]{0,10}\d|\d[ \xa0\t,x]*(?i:xt|ext|int|anexo)"
+            rf"\d(?:[{signs}]{{0,4}}\d){{{max(self._least, 1) - 1}}}"
+            r"|[+\uff0b][^0-9]{0,10}\d|\d[ \xa0\t,x]*(?i:xt|ext|int|anexo)"
         )
-        # The same for ASCII digits, but coarse: a few classes of characters, which `re` runs through fastest.
-        label = r"[ \xa0\t,x]*(?i:xt|ext|int|anexo)"
-        least = min(max(self._least, 2), _FEW_BEHIND_PLUS) - 2
-        self._stretch = re.compile(rf"[0-9+\uff0b](?:[{signs}0-9+\uff0b]{{{least},}}[0-9](?:{label})?|{label})")
-        self._short = re.compile("|".join(self._leads)) if self._leads is not None else re.compile("")
 
-    def _short_leads(self) -> list[str] | None:
-        """The first two digits of all numbers of few digits; None where many more would do."""
-        if self._least > _FEW_DIGITS:
-            return []
-        found: set[str] = set()
-        for _, one in self._plans:
-            some = one.leads(_FEW_DIGITS)
-            if some is None:
+    @property
+    def least(self) -> int:
+        """No number has fewer digits."""
+        return min(self._least, _FEW_BEHIND_PLUS - 1)
+
+    def needed(self) -> tuple[str, str, str]:
+        """What a text with ASCII digits only has in which anything is found.
+
+        A pattern for RE2 on UTF-8; or another one, if a third matches too, which says how short numbers begin and
+        would make an automaton of many patterns large.
+        """
+        if not LEAD <= self._least <= _FEW_DIGITS:
+            return f"{chained(max(1, self._least))}|{mixed()}", "", ""
+        leads = [lead for size in range(self._least, _FEW_DIGITS + 1) for lead in self._dialled.row(size)]
+        places = [f"[{''.join(sorted(set(digits)))}]" for digits in zip(*leads, strict=True)]
+        # Nothing that is tried begins behind a digit, unless so many stand there that the package parts them.
+        short = f"(?:^|[^0-9]){spaced([*places, *('[0-9]',) * (self._least - LEAD)])}" if places else ""
+        return f"{chained(_FEW_DIGITS + 1)}|{mixed()}", chained(self._least) if short else "", short
+
+    def candidates(self, run: str) -> tuple[Candidate, ...] | None:
+        """What to try in a run of this shape (any digits will do), or None where only `find` can tell."""
+        found = []
+        at = 0
+        while (match := matcher()._PATTERN.search(run, at)) is not None:
+            start, at = match.span()
+            form = form_of(match.group(), self._forms, self._least)
+            if not form.tries:
+                continue
+            if not form.is_closed:
                 return None
-            found |= some
-        return sorted(found)
+            parts = []
+            for one in form.tries:
+                if not one.last:
+                    return None
+                begins, ends = start + one.start, start + one.end
+                first = len(_digits(run[: start + one.first]))
+                last = first + len(_digits(run[start + one.first : start + one.last]))
+                row = None if one.plus else self._dialled.row(last - first)
+                firsts = "123456789" if row is None else "".join(sorted({lead[0] for lead in row}))
+                if not firsts:
+                    continue
+                place = next(at for at in range(start + one.first, ends) if run[at] in "0123456789")
+                if (one.is_first and begins > 0 and joins(run[begins - 1])) or (
+                    one.is_last and ends < len(run) and joins(run[ends])
+                ):
+                    continue
+                is_whole = one.start == 0 and ends == at
+                is_first, is_last = one.is_first and begins == 0, one.is_last and ends == len(run)
+                parts.append(Part(place, firsts, begins, ends, row, first, last, is_first, is_last, is_whole))
+            if parts:
+                found.append(Candidate(start, at, form, tuple(parts)))
+        return tuple(found)
 
-    @staticmethod
-    def _digits(between: str, digit: str, least: int) -> str:
-        return f"{digit}(?:{between}{digit}){{{max(least, 1) - 1}}}"
+    def judged(
+        self, text: str, at: int, run: str | bytes, candidates: Sequence[Candidate], found: list[tuple[int, int]]
+    ) -> bool:
+        """Adds the numbers among the candidates of a run that begins at `at`; bytes if the text is ASCII.
 
-    def _short_or_long(self, sign: str) -> str:
-        """A pattern for RE2: as many digits as any number has, or fewer with which a short one can begin.
-
-        Nothing that is tried begins behind a digit, unless so many stand there that the package parts them. A letter x
-        among digits can count as a digit.
+        False where the text must be given to `find` instead.
         """
-        between = f"{sign}*"  # up to four would do, and need far more states
-        if self._leads is None:
-            return self._digits(between, "[0-9]", self._least)
-        long = self._digits(between, "[0-9]", max(self._least, _FEW_DIGITS + 1))
-        if not self._leads:
-            return long
-        starts = "|".join(f"{lead[0]}{between}{lead[1]}" for lead in self._leads)
-        more = f"(?:{between}[0-9]){{{max(self._least, 2) - 2}}}"
-        return f"{long}|(?:^|[^0-9])(?:{starts}){more}|[0-9]{between}x{between}[0-9]"
+        accepts, digits = self._accepts, ""
+        for start, end, form, parts in candidates:
+            for place, firsts, begins, ends, row, first, last, is_first, is_last, is_whole in parts:
+                if text[at + place] not in firsts:
+                    continue
+                digits = digits or _digits(run)
+                if row is None:
+                    among = None
+                else:
+                    among = row.get(digits[first : first + LEAD])
+                    if among is None:
+                        continue
+                if is_first and at > 0 and joins(text[at - 1]):
+                    continue
+                if is_last and at + ends < len(text) and joins(text[at + ends]):
+                    continue
+                if form.is_dated and form.is_none(text, at + start, at + end):
+                    break
+                number = digits[first:last]
+                if among is None:
+                    known = Plan.abroad(number)
+                    if known is None:
+                        return False
+                    if not known:
+                        continue
+                else:
+                    for index in among:
+                        if accepts[index](number, plus=False):
+                            break
+                    else:
+                        continue
+                if not is_whole:
+                    return False
+                # Whatever other regions find in it lies within it, and they all go on behind it.
+                found.append((at + begins, at + ends))
+                break
+        return True
 
-    def needed(self) -> str:
-        """A pattern for RE2 on UTF-8 that matches in every text with ASCII digits only in which anything is found.
-
-        Digits enough for a number with the punctuation that a number may have, a plus sign before a digit, or a label
-        of an extension, whose letters can count as digits.
-        """
-        signs = _escaped(matcher()._VALID_PUNCTUATION)
-        digits = self._short_or_long(f"[{signs}]")
-        plus = "+\\x{ff0b}"
-        return f"{digits}|[{plus}][{signs}{plus}]*[0-9]|(?i:[0-9][ \\x{{a0}}\\t,x]*(?:xt|ext|int|anexo))"
-
-    def find(self, text: str, *, has_ascii_digits: bool = False) -> set[tuple[int, int]]:
+    def find(self, text: str) -> set[tuple[int, int]]:
         """Start and end of every number that is valid in one of the regions, or says its country itself.
 
-        What lies within another number may be left out. `has_ascii_digits` says that the text has no other digits.
+        What lies within another number may be left out.
         """
-        reader = _Reader(text, self._least, self._forms, self._chances(text, has_ascii_digits))
+        reader = _Reader(text, self._least, self._forms, self._chain)
         found: set[tuple[int, int]] = set()
         every: Sequence[int] = range(len(self._plans))
         at = 0
@@ -135,33 +222,6 @@ class Phones:
                 if not waiting:
                     break
         return found
-
-    def _chances(self, text: str, is_ascii: bool) -> Callable[[int], int]:
-        """What gives the first place from another on at which the digits of a number may begin, or -1."""
-        if not is_ascii:
-            chain = self._chain
-
-            def slowly(at: int) -> int:
-                match = chain.search(text, at)
-                return -1 if match is None else match.start()
-
-            return slowly
-        stretches = [match.span() for match in self._stretch.finditer(text) if self._is_chance(match.group())]
-        starts, ends = [start for start, _ in stretches], [end for _, end in stretches]
-
-        def quickly(at: int) -> int:
-            next_ = bisect_right(ends, at)
-            return max(starts[next_], at) if next_ < len(ends) else -1
-
-        return quickly
-
-    def _is_chance(self, stretch: str) -> bool:
-        """Whether a number may begin in a stretch of digits and punctuation."""
-        digits = stretch.translate(NOT_DIGITS)
-        if not digits.isdecimal() or "+" in stretch:
-            return True
-        count = len(digits)
-        return count > _FEW_DIGITS or (count >= self._least and self._short.search(digits) is not None)
 
     def _rest(self, reader: _Reader, index: int, at: int, found: set[tuple[int, int]]) -> None:
         """What one region finds from `at` on."""
@@ -202,44 +262,8 @@ class Phones:
         return False
 
 
-class _Dialled:
-    """Tells in one pass which of several regions' numbers some digits can be."""
-
-    __slots__ = ("_every", "_set")
-
-    def __init__(self, plans: Sequence[Plan]) -> None:
-        self._every = range(len(plans))
-        self._set: Any = None
-        try:
-            import re2
-        except ImportError:  # no wheel for this platform, or the extra `fast` was not asked for
-            return
-        options = re2.Options()
-        options.log_errors = False
-        chosen = re2.Set.FullMatchSet(options)
-        for pattern in (*(one.needed() or "[0-9]*" for one in plans), "[0-9]*"):
-            try:
-                chosen.Add(pattern.replace(r"\d", "[0-9]"))
-            except re2.error:
-                chosen.Add("[0-9]*")
-        chosen.Compile()
-        self._set = chosen._set.Match  # the public wrapper only encodes
-
-    def able(self, digits: str) -> Sequence[int]:
-        """The regions that the digits may be a number of; the others' answer is no."""
-        if self._set is None:
-            return self._every
-        found: list[int] = self._set(digits.encode())
-        try:
-            found.remove(len(self._every))
-        except ValueError:  # the last pattern matches always: the automaton ran out of memory
-            return self._every
-        return found
-
-
-def _escaped(characters: str) -> str:
-    """A character class's inside for RE2, from one for `re`."""
-    return "".join(one if one in "-\\[]" else f"\\x{{{ord(one):x}}}" for one in characters)
+def _digits(run: str | bytes) -> str:
+    return run.translate(NOT_DIGITS) if isinstance(run, str) else run.translate(None, _SIGNS).decode()
 
 
 def _is_number(candidate: str, region: str) -> bool:
@@ -259,11 +283,11 @@ _Candidate = tuple[int, int, Form]
 class _Reader:
     """The candidates of one text, each read once however many regions ask."""
 
-    __slots__ = ("_chance", "_forms", "_known", "_least", "text")
+    __slots__ = ("_accepts", "_chain", "_forms", "_known", "_least", "text")
 
-    def __init__(self, text: str, least: int, forms: dict[str, Form], chance: Callable[[int], int]) -> None:
+    def __init__(self, text: str, least: int, forms: dict[str, Form], chain: re.Pattern[str]) -> None:
         self.text = text
-        self._chance = chance
+        self._chain = chain
         self._least = least
         self._forms = forms
         self._known: dict[int, _Candidate | None] = {}
@@ -276,8 +300,9 @@ class _Reader:
 
     def next(self, at: int) -> _Candidate | None:
         """The first candidate in which there is something to try that begins at `at` or later."""
-        text, chance, search = self.text, self._chance, matcher()._PATTERN.search
-        while (chain := chance(at)) >= 0:
+        text, search = self.text, matcher()._PATTERN.search
+        while (found := self._chain.search(text, at)) is not None:
+            chain = found.start()
             # Nothing begins earlier, for a candidate has only brackets, signs and punctuation before its first digit;
             # and what ends before the chain has too few digits.
             # But the label of an extension may join it to digits before: then candidates are read from the last one on.

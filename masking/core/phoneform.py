@@ -11,20 +11,21 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-__all__ = ["NOT_DIGITS", "Form", "Try", "form_of", "matcher"]
+__all__ = ["LEADS", "NOT_DIGITS", "PLAIN", "PLAIN_WIDE", "Form", "Try", "form_of", "joins", "matcher"]
 
 _MOST_PARSED: Final = 250  # characters; phonenumbers refuses longer ones
-_PLAIN: Final = re.compile(r"[-+ ./()\[\]0-9\u2010-\u2015\u00a0\u3000\uff08\uff09]+")
+PLAIN: Final = "-+ ./()[]"
+PLAIN_WIDE: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u00a0\u3000\uff08\uff09"
+"""Punctuation that says nothing: what is left is digits, and what leads them."""
+_PLAIN: Final = re.compile(f"[0-9{re.escape(PLAIN + PLAIN_WIDE)}]+")
 _SHORT: Final = 40  # characters in which there are at most 20 groups of digits, none of them longer than 20
 _FEW: Final = 3  # digits below which what stands between them counts
-_LEADS: Final = "+(\uff08[\uff3b\uff0b"
+LEADS: Final = "+(\uff08[\uff3b\uff0b"
 _CORE: Final = re.compile(r"[+0-9].*[0-9]|[0-9]", re.DOTALL)
 _BRACKET: Final = re.compile(r"[()\[\]\uff08\uff09\uff3b\uff3d]")
 _PARTING: Final = re.compile(r"[/.(\s\u2012-\u2015\uff0d]|-\s|\s-")
 _TIME: Final = re.compile("9999[-/]?99[-/]?99 +99")
-NOT_DIGITS: Final = {ord(sign): None for sign in "-+ ./()[]\u00a0\u3000\uff08\uff09"} | dict.fromkeys(
-    range(0x2010, 0x2016)
-)
+NOT_DIGITS: Final = dict.fromkeys(map(ord, PLAIN + PLAIN_WIDE))
 _NINES: Final = dict.fromkeys(map(ord, "0123456789"), "9")
 _MOST_KNOWN: Final = 4096  # forms
 
@@ -49,10 +50,10 @@ class Try(NamedTuple):
 
     def fits(self, text: str, at: int) -> bool:
         """Whether the neighbours of a candidate that begins at `at` leave this part a number."""
-        if self.is_first and at > 0 and _joins(text[at - 1]):
+        if self.is_first and at > 0 and joins(text[at - 1]):
             return False
         end = at + self.end
-        return not (self.is_last and end < len(text) and _joins(text[end]))
+        return not (self.is_last and end < len(text) and joins(text[end]))
 
     def digits(self, text: str, at: int) -> str | None:
         """Its digits, or None where the package must parse it."""
@@ -81,9 +82,12 @@ class Form:
     @staticmethod
     def is_none(text: str, start: int, end: int) -> bool:
         """Whether the candidate at this place is taken for a date or a time, in which nothing is tried."""
-        if matcher()._SLASH_SEPARATED_DATES.search(text[start:end]):
+        candidate = text[start:end]
+        if "/" in candidate and matcher()._SLASH_SEPARATED_DATES.search(candidate):
             return True
-        stamped = matcher()._TIME_STAMPS.search(text[start:end])
+        if text[end : end + 1] != ":":
+            return False
+        stamped = matcher()._TIME_STAMPS.search(candidate)
         return bool(stamped and matcher()._TIME_STAMPS_SUFFIX.match(text[end : end + 3]))
 
     def _make(self, candidate: str) -> Iterator[Try]:
@@ -141,13 +145,13 @@ class Form:
         if self._has_brackets and not self._brackets_match(group):
             return None
         end = start + size
-        is_first = group[0] not in _LEADS
+        is_first = group[0] not in LEADS
         if is_first and start > 0:
-            if _joins(candidate[start - 1]):
+            if joins(candidate[start - 1]):
                 return None
             is_first = False
         is_last = end == len(candidate)
-        if not is_last and _joins(candidate[end]):
+        if not is_last and joins(candidate[end]):
             return None
         return Try(start, end, plus, start + first, start + last if last else 0, is_first, is_last)
 
@@ -175,7 +179,7 @@ def form_of(candidate: str, known: dict[str, Form], least: int) -> Form:
 
 
 @cache
-def _joins(character: str) -> bool:
+def joins(character: str) -> bool:
     """Whether a character right beside a candidate makes it part of something else: a Latin letter, %, a currency."""
     if character.isascii():
         return character.isalpha() or character in "%$"

@@ -8,21 +8,16 @@ that a match can have; a pattern that no trigger serves gets one of its own, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from math import log
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from math import exp, log
+from typing import Final
 
 from masking.presidio.image import odd_pattern
-from masking.presidio.shape import Run, Shape, runs, shapes
+from masking.presidio.shape import Run, Shape, alternatives, serves, shapes
 from masking.presidio.syntax import byte_class
 
-__all__ = ["READY", "Gate"]
+__all__ = ["Gate", "Open", "any_of"]
 
-READY: Final = -1
-"""In place of a pattern's flags: this is no pattern of Presidio's but the trigger itself, for RE2 on UTF-8."""
-
-_FLAGS: Final = 24  # re.M | re.S, which is how shapes reads a pattern
 _TRIGGERS: Final = (
     r"\b[0-9]{6}",
     r"[0-9]{6}\b",
@@ -44,14 +39,17 @@ _TRIGGERS: Final = (
     r"[A-Za-z0-9\-.][.][A-Za-z]{2}",
     r"(?i)https?://",
     "[\"']",
-    r"[0-9][.][0-9]{1,3}[.][0-9]|::|:[0-9A-Fa-f]{1,4}:|[0-9A-Fa-f]:[0-9A-Fa-f]",
+    r"[0-9][.][0-9]{1,3}[.][0-9]",
+    r"::|:[0-9A-Fa-f]{1,4}:|[0-9A-Fa-f]:[0-9A-Fa-f]",
     r"::|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:",
+    r"::|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:",
     r"[A-Za-z]{2}[0-9]{2}[ \-]?[A-Za-z0-9]{4}",
     "[A-Za-z0-9]{26}",
-    r"\b[0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}[:\-]|\b[0-9A-Fa-f]{4}[.][0-9A-Fa-f]{4}[.]",
+    r"\b[0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}[:\-]|\b[0-9A-Fa-f]{4}[.][0-9A-Fa-f]{4}[.]",
     r"\b[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}",
 )
 _LONGEST_RUN: Final = 6
+_TURN: Final = 4  # as much as two digits more
 _DIGITS: Final = frozenset(b"0123456789")
 _LETTERS: Final = frozenset(range(0x41, 0x5B)) | frozenset(range(0x61, 0x7B))
 _COARSE: Final = (_DIGITS, _LETTERS, _DIGITS | _LETTERS)
@@ -61,30 +59,38 @@ _MEMORY: Final = 32 << 20  # bytes; when the automaton outgrows it, RE2 starts i
 
 Open = tuple[tuple[int, tuple[int, ...]], ...]
 """Owners' numbers, each with the numbers of those of its patterns that may match."""
+Opened = tuple[Open, tuple[int, ...]] | None
 
 
 class Gate:
-    """Says which patterns may match a text; each owner's are given as (pattern, flags)."""
+    """Says which patterns may match a text, each owner's given as (pattern, flags), and which marks stand in it.
 
-    __slots__ = ("_all", "_known", "_met", "_needs", "_places", "_set", "_triggers")
+    In place of a pattern None may stand, for one that is looked for otherwise. Marks are patterns for RE2 on UTF-8.
+    """
 
-    def __init__(self, owners: Sequence[Sequence[tuple[str, int]]]) -> None:
-        self._places = [(owner, number) for owner, some in enumerate(owners) for number in range(len(some))]
-        self._all: Open = tuple((owner, tuple(range(len(some)))) for owner, some in enumerate(owners) if some)
-        patterns = [one for some in owners for one in some]
-        found = [() if flags == READY else shapes(pattern, flags) for pattern, flags in patterns]
-        served = [{name for name in _TRIGGERS if _serves(_alternatives(name), of)} if of else set() for of in found]
-        own = [{_own(of)} if of and not names else set[str]() for of, names in zip(found, served, strict=True)]
-        for names, (pattern, flags) in zip(own, patterns, strict=True):
-            if flags == READY:
-                names.add(pattern)
-        needs = [names | more for names, more in zip(served, own, strict=True)]
+    __slots__ = ("_known", "_marks", "_needs", "_places", "_triggers", "opened", "seen")
+
+    def __init__(self, owners: Sequence[Sequence[tuple[str, int] | None]], marks: Sequence[str] = ()) -> None:
+        given = [
+            (owner, number, one)
+            for owner, some in enumerate(owners)
+            for number, one in enumerate(some)
+            if one is not None
+        ]
+        self._places = [(owner, number) for owner, number, _ in given]
+        needs = [_needs(*one) for _, _, one in given]
         self._triggers = sorted(set().union(*needs))
         at = {name: 1 << index for index, name in enumerate(self._triggers)}
         self._needs = [sum(at[name] for name in names) for names in needs]
+        self._marks = len(marks)
         self._known: dict[int, Open] = {}
-        self._met: dict[tuple[int, ...], tuple[Open, bool]] = {}
-        self._set: Any = None
+        self.opened = _Opened(self._opened)
+        """By what `seen` gives, the patterns worth running on the image of the text, and the numbers of its marks.
+
+        None where everything must be run, and on the text itself.
+        """
+        self.seen: Callable[[bytes], Sequence[int]] = _nothing
+        """What of the gate's own stands in a text, which is given in UTF-8."""
         try:
             import re2
         except ImportError:  # no wheel for this platform: everything is open, and every text is run as Presidio does
@@ -93,37 +99,18 @@ class Gate:
         options.max_mem = _MEMORY
         options.log_errors = False
         chosen = re2.Set.SearchSet(options)
-        for trigger in (*self._triggers, odd_pattern(), ""):
+        for trigger in (*self._triggers, *marks, odd_pattern(), ""):
             # The last matches everything, so an answer without it tells of an automaton that ran out of memory.
             chosen.Add(trigger)
         chosen.Compile()
-        self._set = chosen._set.Match  # the public wrapper only encodes
+        self.seen = chosen._set.Match  # the public wrapper only encodes
 
-    def open_for(self, text: str) -> tuple[Open, bool]:
-        """The patterns worth running on a text, and whether they may be run on its image."""
-        if self._set is None:
-            return self._all, False
-        met = tuple(self._set(text.encode("utf-8", "surrogatepass")))
-        known = self._met.get(met)
-        if known is not None:
-            return known
-        if len(self._met) >= _MOST_KNOWN:
-            self._met.clear()
-        self._met[met] = opened = self._opened(met)
-        return opened
-
-    def _opened(self, met: Sequence[int]) -> tuple[Open, bool]:
-        everything = len(self._triggers) + 1
-        if len(met) == 1 and met[0] == everything:
-            return self._open(0), True
-        odd = everything - 1
-        if odd in met or everything not in met:
-            return self._all, False
-        mask = 0
-        for index in met:
-            if index < odd:
-                mask |= 1 << index
-        return self._open(mask), True
+    def _opened(self, met: Sequence[int]) -> Opened:
+        triggers, odd = len(self._triggers), len(self._triggers) + self._marks
+        if odd in met or odd + 1 not in met:
+            return None
+        mask = sum(1 << index for index in met if index < triggers)
+        return self._open(mask), tuple(index - triggers for index in met if triggers <= index < odd)
 
     def _open(self, mask: int) -> Open:
         known = self._known.get(mask)
@@ -138,14 +125,50 @@ class Gate:
         return known
 
 
-@cache
-def _alternatives(trigger: str) -> tuple[Run, ...]:
-    return runs(trigger, _FLAGS)
+class _Opened(dict[tuple[int, ...], Opened]):
+    def __init__(self, work_out: Callable[[Sequence[int]], Opened]) -> None:
+        super().__init__()
+        self._work_out = work_out
+
+    def __missing__(self, met: tuple[int, ...]) -> Opened:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        self[met] = opened = self._work_out(met)
+        return opened
 
 
-def _serves(alternatives: Sequence[Run], of: Sequence[Shape]) -> bool:
-    """Whether every shape contains one of the alternatives."""
-    return all(any(run.contains(one) for run in shape for one in alternatives) for shape in of)
+def _nothing(_data: bytes) -> Sequence[int]:
+    return ()
+
+
+def any_of(patterns: Iterable[tuple[str, int]]) -> str:
+    """A pattern for RE2 on UTF-8 that matches wherever one of some patterns, given with their flags, does."""
+    chosen: set[str] = set()
+    for pattern, flags in patterns:
+        of = shapes(pattern, flags)
+        names = [name for name in _TRIGGERS if serves(name, of)] if of else []
+        chosen.add(min(names, key=_often) if names else _own(of) if of else "")
+    return "|".join(f"(?:{one})" for one in sorted(chosen))
+
+
+def _needs(pattern: str, flags: int) -> set[str]:
+    """The triggers that every match of a pattern has."""
+    of = shapes(pattern, flags)
+    if not of:
+        return set()
+    return {name for name in _TRIGGERS if serves(name, of)} or {_own(of)}
+
+
+def _often(trigger: str) -> float:
+    """How often a trigger is to be expected in any text."""
+    return sum(exp(_rareness(run)) for run in alternatives(trigger))
+
+
+def _rareness(run: Run) -> float:
+    # A digit beside a letter is rarer than either.
+    pairs = zip(run.cells, run.cells[1:], strict=False)
+    turns = sum((one <= _DIGITS) is not (other <= _DIGITS) for one, other in pairs)
+    return sum(log(len(cell) / 128) for cell in run.cells) - len(run.edges) - _TURN * turns
 
 
 def _own(of: Sequence[Shape]) -> str:
@@ -169,7 +192,7 @@ def _rarest(shape: Shape) -> Run:
         for run in shape
         for start in range(max(1, len(run.cells) - _LONGEST_RUN + 1))
     ]
-    return min(stretches, key=lambda run: sum(log(len(cell) / 128) for cell in run.cells) - len(run.edges))
+    return min(stretches, key=_rareness)
 
 
 def _coarse(cell: frozenset[int]) -> frozenset[int]:

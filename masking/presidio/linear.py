@@ -26,13 +26,14 @@ from masking.presidio.syntax import (
     Kinds,
     NotLinearError,
     byte_class,
+    is_brief,
     parsed,
     parser,
     single,
     unwrapped,
 )
 
-__all__ = ["Linear", "linear"]
+__all__ = ["Linear", "Writer", "exact_set", "linear", "loose_set"]
 
 _MOST_REPEATS: Final = 1000  # RE2 refuses more
 
@@ -49,6 +50,8 @@ class Linear:
     before: bool
     after: bool
     needed: str | None
+    is_brief: bool = False
+    """Whether it has an exact pattern, and matches in few ways only."""
 
 
 def linear(pattern: str, flags: int, longest: int | None = None) -> Linear:
@@ -62,20 +65,20 @@ def linear(pattern: str, flags: int, longest: int | None = None) -> Linear:
     except NotLinearError:
         return Linear(None, False, False, None)
     try:
-        needed = _Writer(exact=False).sequence(items, ignore_case)
+        needed = Writer(exact=False).sequence(items, ignore_case)
     except NotLinearError:
         return Linear(None, False, False, None)
     try:
         exact, before, after = _exact(items, ignore_case, longest)
     except NotLinearError:
         return Linear(None, False, False, needed)
-    return Linear(exact, before, after, needed)
+    return Linear(exact, before, after, needed, is_brief(items))
 
 
 def _exact(items: list[Any], ignore_case: bool, longest: int | None) -> tuple[str, bool, bool]:
     _, is_ = parser()
     before = after = ""
-    writer = _Writer(exact=True, longest=longest)
+    writer = Writer(exact=True, longest=longest)
     items = unwrapped(items)
     if items and items[0][0] in (is_.ASSERT, is_.ASSERT_NOT) and items[0][1][0] < 0:
         allowed, at_edge = _neighbour(items.pop(0), ignore_case)
@@ -93,24 +96,26 @@ def _neighbour(item: Any, ignore_case: bool) -> tuple[frozenset[int], bool]:
     inside = unwrapped(list(item[1][1]))
     if len(inside) != 1:
         raise NotLinearError
-    members = _exact_set(*single(inside[0], ignore_case))
+    members = exact_set(*single(inside[0], ignore_case))
     if item[0] is is_.ASSERT_NOT:
         return ASCII - members, True
     return members, False
 
 
-def _exact_set(members: frozenset[int], kinds: Kinds) -> frozenset[int]:
+def exact_set(members: frozenset[int], kinds: Kinds) -> frozenset[int]:
+    """The bytes of a set, if its characters outside ASCII are those of whole kinds. Raises NotLinearError if not."""
     for byte, kind in zip(KINDS, kinds, strict=True):
         if kind == SOME or (kind == ALL) != (byte in members):
             raise NotLinearError
     return members
 
 
-def _loose_set(members: frozenset[int], kinds: Kinds) -> frozenset[int]:
+def loose_set(members: frozenset[int], kinds: Kinds) -> frozenset[int]:
+    """The bytes of a set and of all kinds that it has any character of."""
     return members | {byte for byte, kind in zip(KINDS, kinds, strict=True) if kind != NONE}
 
 
-class _Writer:
+class Writer:
     """Writes a tree of the standard library's parser as an RE2 pattern, exactly or as one that matches more."""
 
     def __init__(self, *, exact: bool, longest: int | None = None) -> None:
@@ -146,7 +151,11 @@ class _Writer:
                 raise NotLinearError
             return ""
         members, kinds = single(item, ignore_case)
-        return byte_class(_exact_set(members, kinds) if self._is_exact else _loose_set(members, kinds))
+        return self.written(exact_set(members, kinds) if self._is_exact else loose_set(members, kinds))
+
+    def written(self, members: frozenset[int]) -> str:
+        """The class of some bytes."""
+        return byte_class(members)
 
     @staticmethod
     def _at(where: Any) -> str:

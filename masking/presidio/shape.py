@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any, Final
 
 from masking.presidio.syntax import NONE, NotLinearError, parsed, parser, single
 
-__all__ = ["Run", "Shape", "runs", "shapes"]
+__all__ = ["Run", "Shape", "alternatives", "serves", "shapes"]
 
 _MOST_SHAPES: Final = 1500
 _LONGEST_SHAPE: Final = 28
+_MOST_TURNS: Final = 64  # written out of a loop of which each turn may be one of some
 _MOST_WRITTEN: Final = 3  # turns of a loop that may be there or not
 
 
@@ -49,12 +51,18 @@ def shapes(pattern: str, flags: int) -> tuple[Shape, ...]:
     return () if () in cut else tuple(cut)
 
 
-def runs(pattern: str, flags: int) -> tuple[Run, ...]:
+def serves(trigger: str, of: Sequence[Shape]) -> bool:
+    """Whether a trigger matches wherever one of the shapes stands; see `alternatives`."""
+    return all(any(run.contains(one) for run in shape for one in alternatives(trigger)) for shape in of)
+
+
+@cache
+def alternatives(pattern: str) -> tuple[Run, ...]:
     """Everything that a pattern of classes, repeats, alternatives and `\\b` matches, as runs.
 
     Raises ValueError when that cannot be written out.
     """
-    found = _Shaper().sequence(*parsed(pattern, flags))
+    found = _Shaper().sequence(*parsed(pattern, re.MULTILINE | re.DOTALL))
     written = [_runs(cells) for cells in found]
     for cells, of in zip(found, written, strict=True):
         if len(of) != 1 or len(of[0].edges) != cells.count(_EDGE):
@@ -114,8 +122,11 @@ class _Shaper:
     def _repeat(self, value: tuple[int, Any, Sequence[Any]], ignore_case: bool) -> list[_Cells]:
         least, most, inside = value
         one = self.sequence(inside, ignore_case)
-        if len(one) > 1 and least > 2:
-            return _joined(_joined(one, [(_GAP,)]), one)
+        if len(one) > 1 and len(one) ** least > _MOST_TURNS:
+            turns = one
+            while len(turns) * len(one) <= _MOST_TURNS:
+                turns = _joined(turns, one)
+            return _joined(_joined(turns, [(_GAP,)]), one)
         start: list[_Cells] = [()]
         for _ in range(min(least, _LONGEST_SHAPE + 1)):
             start = _joined(start, one)

@@ -16,8 +16,8 @@ from masking.core.entity import Entity
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.phone import Phones
 from masking.core.rule import PresidioSource
-from masking.presidio.bank import Grouped, Patterned, Runner, without_duplicates
-from masking.presidio.gate import READY
+from masking.presidio.bank import Foreign, Grouped, Patterned, Runner
+from masking.presidio.window import Span
 
 __all__ = ["engine", "file_recognisers", "is_file", "recognisers", "runner"]
 
@@ -107,7 +107,7 @@ def runner(recogniser: Any) -> Runner:
     is_phone = made.analyze is PhoneRecognizer.analyze and recogniser.leniency == _VALID
     if is_plain and is_phone and made._get_recognizer_result is PhoneRecognizer._get_recognizer_result:
         return _Phone(recogniser)
-    return _Foreign(recogniser)
+    return _Engine(recogniser)
 
 
 def engine(recogniser: Any) -> Any:
@@ -127,22 +127,21 @@ class _Phone(Runner):
 
     def __init__(self, recogniser: Any) -> None:
         try:
-            self._phones = Phones(recogniser.supported_regions)
+            self.phones = self._phones = Phones(recogniser.supported_regions)
         except KeyError as error:
             raise ConfigurationError(f"libphonenumber has no region {error.args[0]!r}; use ISO 3166-1 codes") from None
-        self._entity = recogniser.supported_entities[0]
+        self.entity = recogniser.supported_entities[0]
         self._score = recogniser.SCORE
-        self.patterns = ((self._phones.needed(), READY),)
 
-    def find(self, text: str, seen: bytes | None, open_: Sequence[int]) -> Sequence[Entity]:
-        found = self._phones.find(text, has_ascii_digits=seen is not None)
-        if not found:
-            return ()
-        spans = without_duplicates([(start, end, self._score) for start, end in found])
-        return [Entity(start, end, self._entity, score) for start, end, score in spans]
+    def add(self, text: str, seen: bytes | None, open_: Sequence[int], found: list[Span]) -> None:
+        self.judge(0, text, list(self._phones.find(text)), found)
+
+    def judge(self, number: int, text: str, spans: Sequence[tuple[int, int]], found: list[Span]) -> None:
+        score = self._score
+        found += [(start, end, score) for start, end in spans]
 
 
-class _Foreign(Runner):
+class _Engine(Foreign):
     """Any other recogniser, in an engine of its own."""
 
     def __init__(self, recogniser: Any) -> None:
@@ -150,12 +149,12 @@ class _Foreign(Runner):
         self._language = recogniser.supported_language
         self._name = recogniser.name
 
-    def find(self, text: str, seen: bytes | None, open_: Sequence[int]) -> Sequence[Entity]:
+    def find(self, text: str) -> Sequence[Entity]:
         try:
-            found = self._engine.analyze(text, language=self._language)
+            results = self._engine.analyze(text, language=self._language)
         except Exception as error:  # noqa: BLE001 - its message may hold the value
             raise UnmaskableError(f"Presidio's {self._name} failed with {type(error).__name__}") from None
-        return [Entity(one.start, one.end, one.entity_type, one.score) for one in found if one.end > one.start]
+        return [Entity(one.start, one.end, one.entity_type, one.score) for one in results if one.end > one.start]
 
 
 def _custom(name: str, language: str) -> Any:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import import_module
+from math import inf
 from typing import Any, Final
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "Kinds",
     "NotLinearError",
     "byte_class",
+    "is_brief",
+    "on_images",
     "parsed",
     "parser",
     "single",
@@ -53,6 +56,8 @@ _UNSURE_INSIDE = re.compile(r"\[:\^?\w+:\]|\\[pPXKGRLmMhN]")
 """What the `regex` module reads in another way than the parser used here."""
 
 _READ: Final = re.IGNORECASE | re.MULTILINE | re.DOTALL
+_FEW_TURNS: Final = 100
+_FEW_WAYS: Final = 20_000
 _SURE: Final = re.MULTILINE | re.DOTALL
 
 
@@ -78,9 +83,7 @@ def parsed(pattern: str, flags: int) -> tuple[list[Any], bool]:
 
     `flags` are those that the `regex` module compiles it with. Raises NotLinearError where it might read it otherwise.
     """
-    if flags & re.IGNORECASE:
-        # The `regex` module lets this stand anywhere, and with the flag set it says nothing new.
-        pattern = re.sub(r"(?<!\\)\(\?i\)", "", pattern)
+    pattern = _without_flag(pattern, flags)
     if flags & ~_READ or flags & _SURE != _SURE:
         raise NotLinearError
     if _UNSURE_INSIDE.search(pattern) or _UNSURE.search(_CLASS.sub("", pattern)):
@@ -92,6 +95,44 @@ def parsed(pattern: str, flags: int) -> tuple[list[Any], bool]:
     if tree.state.flags & ~(_READ | re.UNICODE):
         raise NotLinearError
     return list(tree), bool(tree.state.flags & re.IGNORECASE)
+
+
+def on_images(pattern: str, flags: int) -> re.Pattern[bytes] | None:
+    """A pattern for `re` on images, where it says the same of all characters of a kind; None where `re` refuses it."""
+    try:
+        return re.compile(_without_flag(pattern, flags).encode(), flags & ~re.UNICODE)
+    except re.error:
+        return None
+
+
+def _without_flag(pattern: str, flags: int) -> str:
+    # The `regex` module lets this stand anywhere, and with the flag set it says nothing new.
+    return re.sub(r"(?<!\\)\(\?i\)", "", pattern) if flags & re.IGNORECASE else pattern
+
+
+def is_brief(items: Sequence[Any]) -> bool:
+    """Whether there are so few ways to match at one place that to try them all costs little."""
+    return _ways(items) <= _FEW_WAYS
+
+
+def _ways(items: Sequence[Any]) -> float:
+    _, is_ = parser()
+    ways = 1.0
+    for op, value in items:
+        if op is is_.SUBPATTERN:
+            ways *= _ways(value[3])
+        elif op is is_.BRANCH:
+            ways *= sum(_ways(branch) for branch in value[1])
+        elif op in (is_.MAX_REPEAT, is_.MIN_REPEAT):
+            inside = _ways(value[2])
+            ways *= sum(inside**turn for turn in range(value[0], value[1] + 1)) if value[1] <= _FEW_TURNS else inf
+        elif op in (is_.ASSERT, is_.ASSERT_NOT):
+            ways *= _ways(value[1])
+        elif op not in (is_.AT, is_.LITERAL, is_.NOT_LITERAL, is_.IN, is_.ANY, is_.GROUPREF):
+            return inf
+        if ways > _FEW_WAYS:
+            return inf
+    return ways
 
 
 def unwrapped(items: list[Any]) -> list[Any]:

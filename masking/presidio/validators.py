@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from operator import mul
 from typing import Any, Final
 
 __all__ = ["Judge", "invalidator", "validator"]
@@ -13,6 +14,8 @@ Judge = Callable[[str], bool | None]
 
 _DASH_AND_BLANK: Final = [("-", ""), (" ", "")]
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
+_WEIGHTS: Final = range(10, 0, -1)
+_WEIGHED_ZEROS: Final = ord("0") * sum(_WEIGHTS) % 11
 _BYTE: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _DOTTED: Final = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
 _WHOLE_LOCAL: Final = re.compile(r"[\w.+'!$%&*^`{|}~=-]+")
@@ -26,7 +29,12 @@ _MOST_DOMAINS: Final = 4096
 def validator(recogniser: Any) -> Judge | None:
     """What `validate_result` answers, or None where Presidio's base class would: that says nothing."""
     from presidio_analyzer import PatternRecognizer
-    from presidio_analyzer.predefined_recognizers import CreditCardRecognizer, EmailRecognizer, IbanRecognizer
+    from presidio_analyzer.predefined_recognizers import (
+        CreditCardRecognizer,
+        EmailRecognizer,
+        IbanRecognizer,
+        NhsRecognizer,
+    )
 
     own = type(recogniser).validate_result
     if own is PatternRecognizer.validate_result:
@@ -36,6 +44,8 @@ def validator(recogniser: Any) -> Judge | None:
     asked: Judge = recogniser.validate_result
     if own is CreditCardRecognizer.validate_result and recogniser.replacement_pairs == _DASH_AND_BLANK:
         return _card(asked)
+    if own is NhsRecognizer.validate_result and recogniser.replacement_pairs == _DASH_AND_BLANK:
+        return _nhs(asked)
     if own is IbanRecognizer.validate_result and recogniser.replacement_pairs == _DASH_AND_BLANK:
         return _iban(asked, recogniser.BOSEOS)
     return asked
@@ -71,13 +81,27 @@ def _card(asked: Judge) -> Judge:
     return passes
 
 
+def _nhs(asked: Judge) -> Judge:
+    def passes(text: str) -> bool | None:
+        """NHS Data Model and Dictionary, NHS NUMBER: weights of ten downwards, modulo eleven."""
+        digits = text.replace("-", "").replace(" ", "")
+        if len(digits) != len(_WEIGHTS) or not digits.isascii() or not digits.isdigit():
+            return asked(text)
+        weighed: int = sum(map(mul, digits.encode(), _WEIGHTS))
+        return weighed % 11 == _WEIGHED_ZEROS
+
+    return passes
+
+
 def _iban(asked: Judge, is_exact: Any) -> Judge:
     def passes(text: str) -> bool | None:
         """ISO 13616-1, annex A: the rest by 97 of the number that letters and digits make."""
         plain = text.replace("-", "").replace(" ", "")
         if not (plain.isascii() and plain.isalnum() and plain.isupper()):
             return asked(text)
-        number = int(f"{plain[4:]}{plain[:2]}00".translate(_NUMBERED))
+        # Most have letters in front only.
+        rest = plain[4:] if plain[4:].isdigit() else plain[4:].translate(_NUMBERED)
+        number = int(f"{rest}{plain[:2].translate(_NUMBERED)}00")
         if f"{98 - number % 97:0>2}" != plain[2:4]:
             return False
         of_country = None if is_exact else _of_country(plain[:2])
