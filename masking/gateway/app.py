@@ -18,6 +18,7 @@ from masking.gateway.incoming import Incoming, incoming
 from masking.gateway.maskers import Maskers
 from masking.gateway.metrics import TimedVault
 from masking.gateway.observer import Observer
+from masking.gateway.outlet import EXTENSION
 from masking.gateway.record import Record
 from masking.gateway.refusal import Refused
 from masking.gateway.relay import Relay, Send
@@ -169,7 +170,7 @@ class Gateway:
             await Relay(request, FAMILIES["openai"], send).refuse(error, close=True)
             self._refused(record, error)
             return
-        relay = Relay(request, _family(request), send)
+        relay = Relay(request, _family(request), send, scope.get("extensions", {}).get(EXTENSION))
         task = asyncio.current_task()
         assert task is not None
         watch: asyncio.Task[None] | None = None

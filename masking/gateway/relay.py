@@ -11,13 +11,15 @@ import orjson
 
 from masking.core.errors import UnmaskableError
 from masking.core.turn import Turn
+from masking.gateway.body import Take
 from masking.gateway.chat import text
 from masking.gateway.conversation import Conversation, Counting
 from masking.gateway.family import Family
 from masking.gateway.incoming import Incoming
+from masking.gateway.outlet import Outlet
 from masking.gateway.refusal import Refused, event, failed, spell
 from masking.gateway.spelling import ascii_events, ascii_json, ended, flags_as_text, split, whole
-from masking.gateway.upstream import Reply, UpstreamBroke
+from masking.gateway.upstream import HttpReply, Reply, UpstreamBroke
 
 __all__ = ["Relay", "Send"]
 
@@ -37,14 +39,15 @@ class Relay:
     """
 
     __slots__ = (
-        "_comments", "_family", "_now", "_request", "_send", "counting", "early", "last", "parts", "restoring",
-        "started", "streams", "withheld", "writing",
+        "_comments", "_family", "_now", "_outlet", "_request", "_send", "counting", "early", "last", "parts",
+        "restoring", "started", "streams", "withheld", "writing",
     )  # fmt: skip
 
-    def __init__(self, request: Incoming, family: Family, send: Send) -> None:
+    def __init__(self, request: Incoming, family: Family, send: Send, outlet: Outlet | None = None) -> None:
         self._request = request
         self._family = family
         self._send = send
+        self._outlet = outlet
         self._now = asyncio.get_running_loop().time
         self.last = self._now()
         self.writing = False
@@ -175,11 +178,36 @@ class Relay:
 
     async def _stream(self, reply: Reply, turn: Turn, conversation: Conversation, *, is_sse: bool) -> None:
         last = b""
+        take: Take | None = None
+        if self._outlet is not None and not self._family.ascii_only:
+            outlet, receive, now, clock = self._outlet, turn.receive, self._now, perf_counter
+            outlet.open()
+
+            def take(chunk: bytes) -> bool:  # as below, for once without any call that could be spared
+                nonlocal last
+                if outlet.is_full or conversation.watches:
+                    return False
+                begun = clock()
+                said = receive(chunk)
+                self.restoring += clock() - begun
+                self.parts += 1
+                if len(said) < len(chunk):
+                    self._weigh()
+                if said:
+                    outlet.write(said)
+                    last, self.last = said, now()
+                return True
+
         try:
-            async for chunk in reply.chunks():
+            async for chunk in reply.chunks(take) if isinstance(reply, HttpReply) else reply.chunks():
                 if conversation.watches:
                     await asyncio.to_thread(conversation.watch, chunk)
-                said = self._restored(turn, chunk)
+                begun = perf_counter()
+                said = turn.receive(chunk)
+                self.restoring += perf_counter() - begun
+                self.parts += 1
+                if len(said) < len(chunk):
+                    self._weigh()
                 if said:
                     last = said
                     await (self._say(said) if self._family.ascii_only else self._write(said))
@@ -195,16 +223,10 @@ class Relay:
             await self._say(said)
         await self._end(b"")
 
-    def _restored(self, turn: Turn, chunk: bytes) -> bytes:
-        begun = perf_counter()
-        said = turn.receive(chunk)
-        self.restoring += perf_counter() - begun
-        self.parts += 1
-        if self.counting is not None and len(said) < len(chunk):  # something waits, or became shorter
-            waiting = self.counting.withheld
-            if waiting > self.withheld:
-                self.withheld = waiting
-        return said
+    def _weigh(self) -> None:
+        """A piece became shorter: it may be that something waits."""
+        if self.counting is not None:
+            self.withheld = max(self.withheld, self.counting.withheld)
 
     async def _say(self, said: bytes) -> None:
         if self._family.ascii_only and self.streams:
