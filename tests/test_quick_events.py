@@ -187,9 +187,7 @@ def test_a_stream_that_gives_back_what_it_was_given_holds_nothing(
 @pytest.mark.parametrize("name", ["openai.chat", "anthropic.messages", "ollama.generate"])
 @pytest.mark.parametrize("ascii_only", [True, False])
 @pytest.mark.parametrize("apart", [True, False])
-def test_plain_events_are_not_parsed(
-    name: str, ascii_only: bool, apart: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plain_events_are_not_parsed(name: str, ascii_only: bool, apart: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [
         "Call ",
         "<PHONE_NU",

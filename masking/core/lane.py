@@ -38,7 +38,7 @@ from masking.core.errors import RestoreError
 from masking.core.held import Held
 from masking.core.path import Find, Lane, Piece, home
 
-__all__ = ["PLAIN", "GenericLanes", "Lanes", "Restorer", "Session", "State", "Stream"]
+__all__ = ["GenericLanes", "Lanes", "Restorer", "Session", "State", "Stream"]
 
 E = TypeVar("E")
 Mode = Literal["delta", "cumulative", "auto"]
@@ -48,8 +48,7 @@ _PATIENCE = 64  # events
 _JSON_NAMES = frozenset({"arguments", "partial_json"})
 # Fields that say what an event is: whole in every event, so a tail of theirs must not move into the next one.
 _KINDS = frozenset({"event", "finish_reason", "object", "role", "status", "stop_reason", "type"})
-PLAIN = re.compile(rb'[^"\\\x00-\x1f]+')
-"""What stands between the quotes of a JSON string without escapes that is not empty."""
+_PLAIN = re.compile(rb'[^"\\\x00-\x1f]+')  # what stands in the quotes of a JSON string without escapes
 _PROBE = "\0?"  # no event of a lane has said this
 _NAME = re.compile(r"[A-Za-z0-9_.:-]*")
 
@@ -178,7 +177,7 @@ class Lanes(Generic[E]):
         if not (raw.startswith(before) and raw.endswith(after)):
             return None
         middle = raw[len(before) : len(raw) - len(after)]
-        if PLAIN.fullmatch(middle) is None:
+        if _PLAIN.fullmatch(middle) is None:
             return None
         try:
             state = self._open.get(key)

@@ -29,11 +29,12 @@ from masking.core.document import dump, read, read_strictly, respell
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.framing import FRAMINGS, Frame
 from masking.core.held import Held
-from masking.core.lane import PLAIN, GenericLanes, Lanes, Session, State
+from masking.core.lane import GenericLanes, Lanes, Session, State
 
 __all__ = ["Turn"]
 
 _LIMIT = 64 * 1024 * 1024  # bytes of a whole reply
+_DONE = b"[DONE]"  # what ends a stream of OpenAI's
 _EVENTS = {
     "text/event-stream": "sse",
     "application/x-ndjson": "ndjson",
@@ -285,18 +286,17 @@ class _Events:
             # One event, which differs from the one before in one plain text alone: most chunks of most streams.
             before, after, lane = self._plain
             if chunk.startswith(before) and chunk.endswith(after):
-                middle = chunk[len(before) : len(chunk) - len(after)]
-                if PLAIN.fullmatch(middle) is not None:
-                    try:
-                        text = middle.decode()
-                    except UnicodeDecodeError:
-                        pass
-                    else:
-                        told = lane.stream.feed(text)
-                        if told is text and lane.held is None and len(text) > 1:  # see Lanes.alone
-                            return chunk
-                        frame = self._codec.feed(chunk)[0]
-                        return self._leave(self._lanes.told(frame, lane, text, told))
+                try:
+                    text = chunk[len(before) : len(chunk) - len(after)].decode()
+                except UnicodeDecodeError:
+                    text = ""
+                # Printable: what JSON would have to escape is not, and the rest of what is not may go the other way.
+                if text and text.isprintable() and '"' not in text and "\\" not in text:
+                    told = lane.stream.feed(text)
+                    if told is text and lane.held is None and len(text) > 1:  # see Lanes.alone
+                        return chunk
+                    frame = self._codec.feed(chunk)[0]
+                    return self._leave(self._lanes.told(frame, lane, text, told))
             self._plain = None
         frames = self._codec.feed(chunk)
         if len(frames) != 1:
@@ -324,8 +324,8 @@ class _Events:
         walk = self._maybe(data)
         try:
             doc = read(data)
-        except ValueError:  # `[DONE]`, or text
-            if walk:
+        except ValueError:  # text, or no text at all
+            if walk and data != _DONE:
                 new = _plain(data, self._session)
                 if new != data:
                     raw = frame.replaced(new)

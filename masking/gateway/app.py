@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 from masking.core.errors import ConfigurationError, MaskingError
@@ -240,10 +241,9 @@ class Gateway:
         """Heartbeats for the silent, an end for those whose client does not read."""
         limits = self.settings.limits
         pause = min(limits.heartbeat, limits.stall) / 5
-        now = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(pause)
-            at = now()
+            at = monotonic()
             for relay, task in list(self._open.items()):
                 if relay.writing:
                     if at - relay.last > limits.stall:

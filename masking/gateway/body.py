@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
@@ -27,14 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Pieces", "Response", "Take"]
 
-Take = Callable[[bytes], bool]
-"""Takes a piece at once, or says that it cannot."""
+Take = Callable[[bytes], float]
+"""Takes a piece at once and says when that was, by the monotonic clock; 0.0 where it cannot be taken now."""
 
 _ENOUGH = 64 * 1024  # bytes that wait for who reads before the connection is read no further
 
 
 class Pieces(Protocol):
-    """The body of one reply; `since` is when somebody began to wait for more, by the loop's clock, else infinite."""
+    """The body of one reply; `since` is when somebody began to wait for more, by the monotonic clock, else
+    infinite."""
 
     since: float
 
@@ -78,12 +80,11 @@ class _Buffered:
 
     def __init__(self, content: aiohttp.StreamReader) -> None:
         self._content = content
-        self._now = asyncio.get_running_loop().time
         self.since = math.inf
 
     async def read(self, take: Take | None = None) -> bytes:
         del take
-        self.since = self._now()
+        self.since = monotonic()
         piece = await self._content.readany()
         self.since = math.inf
         return piece
@@ -91,6 +92,8 @@ class _Buffered:
 
 class _Follower(asyncio.Protocol):
     """Stands before aiohttp's protocol on its connection, which still gets to know what becomes of that."""
+
+    __slots__ = ("handler", "transport")
 
     def __init__(self, handler: ResponseHandler, transport: asyncio.Transport) -> None:
         self.handler = handler
@@ -118,6 +121,8 @@ class _Follower(asyncio.Protocol):
 class _Head(_Follower):
     """Reads along until aiohttp has the head: it keeps to itself where in the body its parser stands."""
 
+    __slots__ = ("_seen",)
+
     def __init__(self, handler: ResponseHandler, transport: asyncio.Transport) -> None:
         self._seen: list[bytes] = []
         super().__init__(handler, transport)
@@ -134,10 +139,14 @@ class _Head(_Follower):
 class _Chunked(_Follower):
     """A chunked body."""
 
+    __slots__ = (
+        "_error", "_is_more", "_is_over", "_loop", "_parser", "_parts", "_response", "_size", "_take", "_waiter",
+        "_waiting", "on_body", "since",
+    )  # fmt: skip
+
     def __init__(self, handler: ResponseHandler, transport: asyncio.Transport, response: Response) -> None:
         self._response = response
         self._loop = asyncio.get_running_loop()
-        self._now = self._loop.time
         self._take: Take | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._waiting: list[bytes] = []
@@ -174,8 +183,8 @@ class _Chunked(_Follower):
             parts.clear()
             take = self._take
             try:
-                if take is not None and take(piece):
-                    self.since = self._now()
+                if take is not None and (taken := take(piece)):
+                    self.since = taken
                 else:
                     self._keep(piece)
             except Exception as error:  # noqa: BLE001 - told to who reads
@@ -216,7 +225,7 @@ class _Chunked(_Follower):
 
     async def read(self, take: Take | None = None) -> bytes:
         if not (self._waiting or self._is_over or self._error is not None):
-            self._take, self.since = take, self._now()
+            self._take, self.since = take, monotonic()
             self._waiter = self._loop.create_future()
             try:
                 await self._waiter

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-__all__ = ["EXTENSION", "Outlet"]
+__all__ = ["CHUNK", "EXTENSION", "Outlet"]
+
+CHUNK: Final = b"%x\r\n%b\r\n"
+"""One part, of its length and its bytes: RFC 9112 §7.1."""
 
 EXTENSION: Final = "masking.outlet"
 """Where an application finds it in the scope's extensions."""
@@ -15,15 +19,15 @@ EXTENSION: Final = "masking.outlet"
 class Outlet:
     """Writes parts of a chunked body, as ASGI's send does, but without a coroutine for each.
 
-    `is_full` says whether only send can write now: the client does not read, or is gone, or the reply has not begun, or
-    has no chunks.
+    `write` takes a CHUNK. `is_full` says whether only send can write now: the client does not read, or is gone, or the
+    reply has not begun, or has no chunks.
     """
 
-    __slots__ = ("_cycle", "_write", "is_full")
+    __slots__ = ("_cycle", "is_full", "write")
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
-        self._write = cycle.transport.write
+        self.write: Callable[[bytes], None] = cycle.transport.write
         self.is_full = True
 
     def open(self) -> None:
@@ -35,7 +39,3 @@ class Outlet:
     def close(self) -> None:
         """The client is gone."""
         self.is_full = True
-
-    def write(self, body: bytes) -> None:
-        """One part, which is not empty."""
-        self._write(b"%x\r\n%b\r\n" % (len(body), body))

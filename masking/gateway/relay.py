@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import perf_counter
+from time import monotonic
 from typing import Any, Literal
 
 import orjson
 
 from masking.core.errors import UnmaskableError
 from masking.core.turn import Turn
-from masking.gateway.body import Take
 from masking.gateway.chat import text
 from masking.gateway.conversation import Conversation, Counting
 from masking.gateway.family import Family
 from masking.gateway.incoming import Incoming
-from masking.gateway.outlet import Outlet
+from masking.gateway.outlet import CHUNK, Outlet
 from masking.gateway.refusal import Refused, event, failed, spell
 from masking.gateway.spelling import ascii_events, ascii_json, ended, flags_as_text, split, whole
 from masking.gateway.upstream import HttpReply, Reply, UpstreamBroke
@@ -33,14 +32,14 @@ _LARGE = 64 * 1024  # bytes of a whole reply that are restored in a thread
 class Relay:
     """One reply on its way to the client.
 
-    `last` is when it last wrote (seconds of the loop's clock), `writing` whether it waits for the client to read: who
-    watches the open streams goes by them. `early` says in which form the reply may begin before upstream has answered:
-    SDKs of the RPC style give up after 10 seconds of silence.
+    `last` is when it last wrote (by the monotonic clock), `writing` whether it waits for the client to read: who watches
+    the open streams goes by them. `early` says in which form the reply may begin before upstream has answered: SDKs of
+    the RPC style give up after 10 seconds of silence.
     """
 
     __slots__ = (
-        "_comments", "_family", "_now", "_outlet", "_request", "_send", "counting", "early", "last", "parts",
-        "restoring", "started", "streams", "withheld", "writing",
+        "_comments", "_family", "_is_direct", "_outlet", "_receive", "_request", "_said", "_send", "counting", "early",
+        "last", "parts", "restoring", "started", "streams", "withheld", "writing",
     )  # fmt: skip
 
     def __init__(self, request: Incoming, family: Family, send: Send, outlet: Outlet | None = None) -> None:
@@ -48,8 +47,10 @@ class Relay:
         self._family = family
         self._send = send
         self._outlet = outlet
-        self._now = asyncio.get_running_loop().time
-        self.last = self._now()
+        self._receive: Callable[[bytes], bytes] = bytes
+        self._is_direct = False  # whether a piece may be handed on as it arrives
+        self._said = b""  # the last of what was said
+        self.last = monotonic()
         self.writing = False
         self.started: Literal["", "early", "true"] = ""
         self.streams = False
@@ -177,39 +178,24 @@ class Relay:
         await self._refuse_early(Refused(status, code, what))
 
     async def _stream(self, reply: Reply, turn: Turn, conversation: Conversation, *, is_sse: bool) -> None:
-        last = b""
-        take: Take | None = None
-        if self._outlet is not None and not self._family.ascii_only:
-            outlet, receive, now, clock = self._outlet, turn.receive, self._now, perf_counter
-            outlet.open()
-
-            def take(chunk: bytes) -> bool:  # as below, for once without any call that could be spared
-                nonlocal last
-                if outlet.is_full or conversation.watches:
-                    return False
-                begun = clock()
-                said = receive(chunk)
-                self.restoring += clock() - begun
-                self.parts += 1
-                if len(said) < len(chunk):
-                    self._weigh()
-                if said:
-                    outlet.write(said)
-                    last, self.last = said, now()
-                return True
-
+        self._receive = turn.receive
+        if self._outlet is not None:
+            self._outlet.open()
+        may = self._outlet is not None and not self._family.ascii_only
+        self._is_direct = may and not conversation.watches
         try:
-            async for chunk in reply.chunks(take) if isinstance(reply, HttpReply) else reply.chunks():
+            async for chunk in reply.chunks(self._take) if isinstance(reply, HttpReply) else reply.chunks():
                 if conversation.watches:
                     await asyncio.to_thread(conversation.watch, chunk)
-                begun = perf_counter()
+                    self._is_direct = may and not conversation.watches
+                begun = monotonic()
                 said = turn.receive(chunk)
-                self.restoring += perf_counter() - begun
+                self.restoring += monotonic() - begun
                 self.parts += 1
                 if len(said) < len(chunk):
                     self._weigh()
                 if said:
-                    last = said
+                    self._said = said
                     await (self._say(said) if self._family.ascii_only else self._write(said))
         except UpstreamBroke:
             # What was held back is said first, so that no text is lost on our account.
@@ -218,10 +204,31 @@ class Relay:
                 await self._say(said)
             raise
         said = turn.close()
-        said += ended(said or last) if is_sse else b""
+        said += ended(said or self._said) if is_sse else b""
         if said:
             await self._say(said)
         await self._end(b"")
+
+    def _take(self, chunk: bytes) -> float:
+        """As `_stream`, for a piece with which nothing has to be waited for. It runs for every event of every stream: what
+        can be spared is."""
+        outlet = self._outlet
+        if outlet is None or outlet.is_full or not self._is_direct:
+            return 0.0
+        receive = self._receive
+        begun = monotonic()
+        said = receive(chunk)
+        ended = monotonic()
+        self.restoring += ended - begun
+        self.parts += 1
+        if len(said) < len(chunk):
+            self._weigh()
+        if said:
+            write = outlet.write
+            write(CHUNK % (len(said), said))
+            self._said = said
+            self.last = ended
+        return ended
 
     def _weigh(self) -> None:
         """A piece became shorter: it may be that something waits."""
@@ -243,7 +250,7 @@ class Relay:
         self.writing = True
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
         self.writing = False
-        self.last = self._now()
+        self.last = monotonic()
 
     async def _end(self, body: bytes) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": False})

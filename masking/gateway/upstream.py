@@ -253,7 +253,7 @@ class HttpReply:
     def _look(self, pieces: Pieces) -> None:
         """One timer for all reads: it looks when the last one was, and comes again if that was lately."""
         loop = asyncio.get_running_loop()
-        left = pieces.since + self._silence - loop.time()
+        left = pieces.since + self._silence - time.monotonic()
         if left > 0:
             self._timer = loop.call_later(min(left, self._silence), self._look, pieces)
         else:
