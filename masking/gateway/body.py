@@ -65,9 +65,10 @@ class Response(aiohttp.ClientResponse):
         except BaseException:
             head.leave()
             raise
+        is_over = self.content.is_eof() or self.content.exception() is not None or transport.is_closing()
         is_chunked = self.headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
         is_plain = self.headers.get("Content-Encoding", "identity").strip().lower() == "identity"
-        if is_chunked and is_plain and not self.content.is_eof():
+        if is_chunked and is_plain and not is_over:
             self._chunked = _Chunked(handler, transport, self)
             self._chunked.data_received(head.seen())
         else:
@@ -140,8 +141,8 @@ class _Chunked(_Follower):
     """A chunked body."""
 
     __slots__ = (
-        "_error", "_is_more", "_is_over", "_loop", "_parser", "_parts", "_response", "_size", "_take", "_waiter",
-        "_waiting", "on_body", "since",
+        "_error", "_is_more", "_is_over", "_is_paused", "_last", "_loop", "_parser", "_parts", "_response", "_size",
+        "_take", "_waiter", "_waiting", "on_body", "since",
     )  # fmt: skip
 
     def __init__(self, handler: ResponseHandler, transport: asyncio.Transport, response: Response) -> None:
@@ -152,9 +153,10 @@ class _Chunked(_Follower):
         self._waiting: list[bytes] = []
         self._size = 0
         self._error: Exception | None = None
-        self._is_over = self._is_more = False
+        self._is_over = self._is_more = self._is_paused = False
         self.since = math.inf
         self._parts: list[bytes] = []
+        self._last = 0
         self.on_body = self._parts.append
         self._parser = httptools.HttpResponseParser(self)
         super().__init__(handler, transport)
@@ -166,7 +168,9 @@ class _Chunked(_Follower):
         self._is_more = self._is_over
 
     def on_message_complete(self) -> None:
-        self._is_over = self._is_over or self._parser.get_status_code() >= 200  # RFC 9110 §15.2: others come before
+        if not self._is_over and self._parser.get_status_code() >= 200:  # RFC 9110 §15.2: others come before
+            self._is_over = True
+            self._last = len(self._parts)
 
     # What the connection says
 
@@ -178,6 +182,8 @@ class _Chunked(_Follower):
             if not self._is_over:
                 self._error = aiohttp.ClientPayloadError("no chunk of HTTP")
         parts = self._parts
+        if self._is_over:
+            del parts[self._last :]  # of an answer that nobody asked for
         if parts:
             piece = parts[0] if len(parts) == 1 else b"".join(parts)
             parts.clear()
@@ -202,19 +208,25 @@ class _Chunked(_Follower):
         """Nobody waits for this one, or who does cannot take it now."""
         self._waiting.append(piece)
         self._size += len(piece)
-        if self._size > _ENOUGH:
+        if self._size > _ENOUGH and not self._is_paused:
+            self._is_paused = True
             self.transport.pause_reading()
         self._wake()
 
     def _end(self) -> None:
         """The connection is free for the next request, or is of no use any more."""
         if self._is_over and not self._is_more and self._error is None:
-            self.transport.resume_reading()
+            self._resume()
             self.leave()
             self._response.content.feed_eof()  # aiohttp's own parser saw no end
         else:
             self._response.close()
         self._wake()
+
+    def _resume(self) -> None:
+        if self._is_paused and not self.transport.is_closing():
+            self._is_paused = False
+            self.transport.resume_reading()
 
     def _wake(self) -> None:
         self._take, self.since = None, math.inf
@@ -234,9 +246,8 @@ class _Chunked(_Follower):
         if self._waiting:
             piece = b"".join(self._waiting)
             self._waiting.clear()
-            if self._size > _ENOUGH and not self.transport.is_closing():
-                self.transport.resume_reading()
             self._size = 0
+            self._resume()
             return piece
         if self._error is not None:
             raise self._error

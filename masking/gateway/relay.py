@@ -32,8 +32,8 @@ _LARGE = 64 * 1024  # bytes of a whole reply that are restored in a thread
 class Relay:
     """One reply on its way to the client.
 
-    `last` is when it last wrote (by the monotonic clock), `writing` whether it waits for the client to read: who watches
-    the open streams goes by them. `early` says in which form the reply may begin before upstream has answered: SDKs of
+    `last` is when it last wrote, by the monotonic clock, `writing` whether it waits for the client to read: who watches
+    open streams goes by them. `early` says in which form the reply may begin before upstream has answered: SDKs of
     the RPC style give up after 10 seconds of silence.
     """
 
@@ -210,8 +210,8 @@ class Relay:
         await self._end(b"")
 
     def _take(self, chunk: bytes) -> float:
-        """As `_stream`, for a piece with which nothing has to be waited for. It runs for every event of every stream: what
-        can be spared is."""
+        """As `_stream`, for a piece with which nothing has to be waited for. It runs for every event of every stream,
+        so it calls as little as it can."""
         outlet = self._outlet
         if outlet is None or outlet.is_full or not self._is_direct:
             return 0.0
