@@ -160,14 +160,17 @@ def test_a_conversation_is_kept_before_its_events_take_the_short_way(upstream: U
 
 
 def test_a_client_that_reads_slowly_gets_all_in_order(upstream: Upstream, sends: Counter[str]) -> None:
-    count = 1_000
-    padding = "wort " * 2_000
+    count = 2_000
+
+    sent = 0
 
     def much(client: socket.socket, doc: dict[str, Any]) -> None:
+        nonlocal sent
         said = doc["messages"][-1]["content"]
         client.sendall(HEAD)
         for number in range(count):
-            client.sendall(chunk(event(f"{number} {said} {padding}")))
+            client.sendall(chunk(event(f"{number} {said} ").replace(b'"c"', b'"%b"' % (b"c" * 16_000))))
+            sent += 1
         client.sendall(DONE)
 
     upstream.manner = much
@@ -179,10 +182,14 @@ def test_a_client_that_reads_slowly_gets_all_in_order(upstream: Upstream, sends:
         socket.create_connection(("127.0.0.1", server.port)) as client,
     ):
         client.sendall(head.encode() + raw)
-        time.sleep(0.5)  # until nothing more goes in
-        while part := client.recv(1 << 18):
+        before = -1
+        while sent != before:  # until nothing more goes in
+            before = sent
+            time.sleep(0.3)
+        assert 0 < sent < count
+        while part := client.recv(1 << 16):
             got += part
-            if len(got) % 29 == 0:
+            if len(got) % 7 == 0:
                 time.sleep(0.02)  # now and then it does not keep up
 
     numbers = [int(one) for one in re.findall(rb'"content":\s*"(\d+) Tel %b ' % PHONE.encode(), got)]

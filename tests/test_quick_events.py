@@ -169,6 +169,15 @@ def test_an_event_that_is_quoted_in_another_is_not_taken_for_it() -> None:
     assert b"13800138000" in expected
 
 
+@pytest.mark.parametrize("index", ["0", "[0]", '{"a": [1]}', "null"])
+def test_lanes_are_told_apart_by_whatever_stands_there(index: str) -> None:
+    event = 'data: {"choices": [{"index": %s, "delta": {"content": "%s"}}]}\n\n'
+    events = [(event % (index, text)).encode() for text in ("the ", "so ", "<PHONE_NU", "MBER_1> ", "then ", "<")]
+
+    assert parted(told("openai.chat", events)) == parted(slowly("openai.chat", events))
+    assert b"13800138000" in json.dumps(told("openai.chat", events)).encode()
+
+
 @pytest.mark.parametrize("json_text", [True, False])
 @pytest.mark.parametrize("masker", [MASKER, RESTORING, STRICT], ids=["redacting", "restoring", "strict"])
 @given(given=st.lists(texts, max_size=12))

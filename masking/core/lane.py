@@ -201,8 +201,8 @@ class Lanes(Generic[E]):
         if self._known is None or len(self._open) != 1:
             return None
         before, after, key, closes = self._known
-        state = self._open.get(key)
-        if state is None or state.mode != "delta" or any(key[: len(prefix)] == prefix for prefix in closes):
+        ((only, state),) = self._open.items()
+        if only != key or state.mode != "delta" or any(key[: len(prefix)] == prefix for prefix in closes):
             return None
         return before, after, state
 
