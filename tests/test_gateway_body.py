@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -38,14 +38,22 @@ def chunked(pieces: list[bytes]) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
-def run(main: Awaitable[None]) -> None:
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "uvloop": uvloop.new_event_loop,
+    "asyncio": asyncio.new_event_loop,
+}
+CHOSEN = {"loop": "uvloop"}
+
+
+@pytest.fixture(scope="module", params=LOOPS, autouse=True)
+def loop(request: pytest.FixtureRequest) -> None:
     """In the loop that serves, and in the one of the standard library."""
+    CHOSEN["loop"] = request.param
 
-    async def whole() -> None:
-        await main
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(whole())
+def run(main: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=LOOPS[CHOSEN["loop"]]) as runner:
+        runner.run(main)
 
 
 @asynccontextmanager
