@@ -430,8 +430,8 @@ def quantile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-async def compare(upstream: int, proxies: dict[str, tuple[int, int]], rounds: int) -> dict[str, Any]:
-    """Interleaved rounds; medians."""
+async def compare(upstream: int, proxies: dict[str, tuple[int, int]], rounds: int, count: int) -> dict[str, Any]:
+    """Interleaved rounds; medians. `count` events in each paced stream."""
     got: dict[str, list[float]] = {}
 
     def note(name: str, value: float) -> None:
@@ -446,7 +446,7 @@ async def compare(upstream: int, proxies: dict[str, tuple[int, int]], rounds: in
             note(f"burst 8 {name}", await burst(port, pid, 8, events // 5))
         for name, (pid, port) in {"none": (0, upstream), **proxies}.items():
             slow = 10 if name == "litellm" else 1  # as many events: it would fall behind
-            used, late = await paced(port, pid, 50, 150 // slow, 20 * slow)
+            used, late = await paced(port, pid, 50, count // slow, 20 * slow)
             note(f"paced {name}", used)
             latencies = [(50, late)]
             if name != "litellm":
@@ -562,6 +562,7 @@ def show(result: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--events", type=int, default=150, help="of each of the 50 paced streams")
     parser.add_argument("--streams", type=int, default=1_000)
     parser.add_argument("--seconds", type=float, default=15.0, help="how long the soak takes when all is run")
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="the soak alone")
@@ -595,7 +596,7 @@ def main() -> None:
                 proxies["gateway"] = gateway
                 if given.litellm:
                     proxies["litellm"] = stack.enter_context(litellm(given.litellm, upstream))
-                result["compared"] = asyncio.run(compare(upstream, proxies, given.rounds))
+                result["compared"] = asyncio.run(compare(upstream, proxies, given.rounds, given.events))
             if not given.no_soak:
                 seconds = given.soak or given.seconds
                 result["soak"] = asyncio.run(soak(gateway, upstream, given.streams, seconds, given.every))

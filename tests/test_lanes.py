@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from masking import Masker
 from masking.core.descriptor import load
 from masking.core.document import Document
-from masking.core.lane import GenericLanes, Held, Lanes
+from masking.core.held import Held
+from masking.core.lane import GenericLanes, Lanes
 from masking.core.path import Close, Lane, compile_lanes, parse, spell
 from masking.core.path import Path as Steps
 from masking.core.samples import category_of

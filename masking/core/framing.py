@@ -38,6 +38,11 @@ class Frame:
         """The event's bytes with other data."""
         raise NotImplementedError
 
+    def bounds(self) -> tuple[bytes, bytes] | None:
+        """The bytes before and after the data, where these, and data of one line between them, are one event wherever
+        one may begin."""
+        return None
+
 
 class Codec(Protocol):
     """Cuts a byte stream into frames."""
@@ -67,6 +72,13 @@ class _SseFrame(Frame):
                 out.append((end or b"\n").join(b"data:" + space + part for part in data.split(b"\n")) + end)
         return bom + b"".join(out)
 
+    def bounds(self) -> tuple[bytes, bytes] | None:
+        raw, data = self.raw, self.data
+        if not data or b"\n" in data or b"\r" in raw or not raw.endswith(b"data: %b\n\n" % data):
+            return None
+        before = raw[: -len(data) - 2]
+        return (before, b"\n\n") if before == b"data: " or before.endswith(b"\ndata: ") else None
+
 
 class _NdjsonFrame(Frame):
     __slots__ = ()
@@ -75,6 +87,9 @@ class _NdjsonFrame(Frame):
         body = self.raw.strip()
         start = self.raw.index(body)
         return self.raw[:start] + data + self.raw[start + len(body) :]
+
+    def bounds(self) -> tuple[bytes, bytes] | None:
+        return (b"", b"\n") if self.data and self.raw == self.data + b"\n" else None
 
 
 def _is_one_line(raw: bytes) -> bool:
@@ -180,6 +195,8 @@ class Ndjson:
         self._searched = 0
 
     def feed(self, chunk: bytes) -> list[Frame]:
+        if not self._buffer and 0 < chunk.find(b"\n") == len(chunk) - 1 <= self._limit:  # one line in one chunk
+            return [self._frame(chunk)]
         self._buffer += chunk
         buffer = self._buffer
         frames: list[Frame] = []

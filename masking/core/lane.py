@@ -33,11 +33,12 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import orjson
 
-from masking.core.document import Document, Place, dump, leaves, read, respell
+from masking.core.document import Document, Place, dump, leaves, read
 from masking.core.errors import RestoreError
+from masking.core.held import Held
 from masking.core.path import Find, Lane, Piece, home
 
-__all__ = ["GenericLanes", "Held", "Lanes", "Restorer", "Session", "Stream"]
+__all__ = ["GenericLanes", "Lanes", "Restorer", "Session", "State", "Stream"]
 
 E = TypeVar("E")
 Mode = Literal["delta", "cumulative", "auto"]
@@ -47,13 +48,14 @@ _PATIENCE = 64  # events
 _JSON_NAMES = frozenset({"arguments", "partial_json"})
 # Fields that say what an event is: whole in every event, so a tail of theirs must not move into the next one.
 _KINDS = frozenset({"event", "finish_reason", "object", "role", "status", "stop_reason", "type"})
-_PLAIN = re.compile(rb'"[^"\\\x00-\x1f]+"')  # a JSON string without escapes that is not empty
+_PLAIN = re.compile(rb'[^"\\\x00-\x1f]+')  # what stands in the quotes of a JSON string without escapes
 _PROBE = "\0?"  # no event of a lane has said this
 _NAME = re.compile(r"[A-Za-z0-9_.:-]*")
 
 
 class Stream(Protocol):
-    """The restorer of one lane."""
+    """The restorer of one lane. Where `feed` gives back the very object that it was given, made for this call and of
+    more than one character, the text was said as a whole and nothing waits."""
 
     @property
     def held(self) -> bool: ...
@@ -75,63 +77,8 @@ class Session(Restorer, Protocol):
     def is_word(self, name: str) -> bool: ...
 
 
-class Held(Generic[E]):
-    """One event in the queue: `event` is the caller's, `doc` its data, `changed` whether the data differs from what
-    came."""
-
-    __slots__ = ("_around", "_opened", "_rest", "_touched", "_waiting", "doc", "event")
-
-    def __init__(self, event: E, doc: Any, around: tuple[bytes, bytes] | None = None) -> None:
-        """With `around`, `doc` is a list of the only text, and these bytes stand before and after it."""
-        self.event = event
-        self.doc = doc
-        self._around = around
-        self._waiting = 0
-        self._rest = False
-        # Most events need neither list.
-        self._touched: list[tuple[Any, Any, str]] | None = None
-        self._opened: list[tuple[Any, Any, Any, str]] | None = None
-
-    @property
-    def changed(self) -> bool:
-        if self._touched is None or self._rest:
-            return self._rest
-        return any(container[name] != was for container, name, was in self._touched)
-
-    def respelt(self, raw: bytes) -> bytes:
-        """The JSON of what changed; `raw` is what came."""
-        if self._around is None:
-            return respell(raw, self.doc)
-        before, after = self._around
-        return before + dump(self.doc[0], ascii_only=raw.isascii()) + after
-
-    def open_strings(self, opens: Sequence[Find]) -> None:
-        """Put the JSON that the found strings hold in their places, outer strings first, so that lanes can lead into
-        it."""
-        opened = self._opened = []
-        for find in opens:
-            found: list[Piece] = []
-            find(self.doc, found, [])
-            for _, container, name, text in found:
-                if not text.lstrip().startswith(("{", "[")):
-                    continue
-                try:
-                    container[name] = doc = read(text)
-                except ValueError:  # a text, or JSON cut short: a lane of its own, or restored whole
-                    continue
-                opened.append((container, name, doc, text))
-
-    def close_strings(self) -> None:
-        """Make strings of what `open_strings` opened; JSON in which nothing changed keeps its own spelling."""
-        changed = self.changed
-        for container, name, doc, text in reversed(self._opened or ()):
-            if changed and read(text) != doc:
-                text = respell(text.encode("utf-8", "surrogatepass"), doc).decode()
-            container[name] = text
-
-
-class _State:
-    """One open lane."""
+class State:
+    """One open lane; `held` is the event in which its tail waits."""
 
     __slots__ = ("container", "delta", "held", "json", "mode", "name", "raw", "said", "stream")
 
@@ -182,7 +129,7 @@ class Lanes(Generic[E]):
         self._opens = opens
         self._patience = patience
         self._queue: deque[Held[E]] = deque()
-        self._open: dict[tuple[Any, ...], _State] = {}
+        self._open: dict[tuple[Any, ...], State] = {}
         self._frame: tuple[bytes, bytes] | None = None  # what stood around the last event's only piece
         # The same, the lane that it leads to, and what it closes.
         self._known: tuple[bytes, bytes, tuple[Any, ...], list[tuple[Any, ...]]] | None = None
@@ -226,7 +173,7 @@ class Lanes(Generic[E]):
         known = self._known
         if known is None:
             return None
-        before, after, key, closes = known
+        before, after, key, _ = known
         if not (raw.startswith(before) and raw.endswith(after)):
             return None
         middle = raw[len(before) : len(raw) - len(after)]
@@ -239,12 +186,33 @@ class Lanes(Generic[E]):
         if state is None or state.mode != "delta":
             return None
         try:
-            text = middle[1:-1].decode()
+            text = middle.decode()
         except UnicodeDecodeError:
             return None
+        return self.told(event, state, text, state.stream.feed(text))
+
+    def alone(self) -> tuple[bytes, bytes, State] | None:
+        """What stands before and after the text of an event that `quick` takes, and its lane; None where more than this
+        lane is open, or would be closed by the event.
+
+        Whoever feeds the lane such a text has done all there is to do, if it says the text itself (see Stream) and held
+        nothing before: then nothing waits anywhere. Else `told` does the rest.
+        """
+        if self._known is None or len(self._open) != 1:
+            return None
+        before, after, key, closes = self._known
+        ((only, state),) = self._open.items()
+        if only != key or state.mode != "delta" or any(key[: len(prefix)] == prefix for prefix in closes):
+            return None
+        return before, after, state
+
+    def told(self, event: E, state: State, text: str, said: str) -> list[Held[E]]:
+        """The events that may leave, now that the lane of a known event was fed its text and has said this."""
+        assert self._known is not None
+        before, after, _, closes = self._known
         box = [text]
         held = Held(event, box, (before, after))
-        self._said(held, state, box, 0, text, state.stream.feed(text))
+        self._said(held, state, box, 0, text, said)
         for prefix in closes:
             self._close(prefix)
         if not held._waiting and not self._queue:
@@ -258,7 +226,7 @@ class Lanes(Generic[E]):
         pieces: list[Piece] = []
         closes: list[tuple[Any, ...]] = []
         try:
-            self._find(read(before + dump(_PROBE, ascii_only=True) + after), pieces, closes)
+            self._find(read(before + dump(_PROBE, ascii_only=True)[1:-1] + after), pieces, closes)
         except ValueError:
             return
         if [piece[3] for piece in pieces] == [_PROBE]:
@@ -287,10 +255,10 @@ class Lanes(Generic[E]):
             held.doc, session.restore, lambda text: session.restore(text, json=True), skip=skip
         )
 
-    def _state(self, key: tuple[Any, ...], name: Any) -> _State:
+    def _state(self, key: tuple[Any, ...], name: Any) -> State:
         del name
         lane = self._lanes[key[0]]
-        return _State(self._session.stream_object(json=lane.json), lane.mode, json=lane.json)
+        return State(self._session.stream_object(json=lane.json), lane.mode, json=lane.json)
 
     def _piece(self, held: Held[E], key: tuple[Any, ...], container: Any, name: Any, text: str) -> None:
         try:
@@ -308,7 +276,7 @@ class Lanes(Generic[E]):
             said = self._auto(state, text)
         self._said(held, state, container, name, text, said)
 
-    def _said(self, held: Held[E], state: _State, container: Any, name: Any, text: str, said: str) -> None:
+    def _said(self, held: Held[E], state: State, container: Any, name: Any, text: str, said: str) -> None:
         if state.held is not None:
             state.held._waiting -= 1
             state.held = None
@@ -321,14 +289,14 @@ class Lanes(Generic[E]):
                 held._touched = []
             held._touched.append((container, name, text))
 
-    def _cumulative(self, state: _State, text: str) -> str:
+    def _cumulative(self, state: State, text: str) -> str:
         if not text.startswith(state.raw):  # it does not go on from the former one: afresh
             self._restart(state)
         state.said += state.stream.feed(text[len(state.raw) :])
         state.raw = text
         return state.said
 
-    def _auto(self, state: _State, text: str) -> str:
+    def _auto(self, state: State, text: str) -> str:
         before = state.raw
         if state.stream.held and before and not state.delta:
             if text == before:  # a field that every event repeats: each is whole by itself
@@ -343,11 +311,11 @@ class Lanes(Generic[E]):
         state.raw = text
         return state.stream.feed(text)
 
-    def _cumulative_from_here(self, state: _State, text: str) -> str:
+    def _cumulative_from_here(self, state: State, text: str) -> str:
         state.raw, state.said = text, state.stream.feed(text)
         return state.said
 
-    def _restart(self, state: _State) -> None:
+    def _restart(self, state: State) -> None:
         self._settle(state)
         state.stream = self._session.stream_object(json=state.json)
         state.raw = state.said = ""
@@ -357,7 +325,7 @@ class Lanes(Generic[E]):
         for key in [key for key in self._open if key[0] == lane and key[:length] == prefix]:
             self._settle(self._open.pop(key))
 
-    def _settle(self, state: _State) -> None:
+    def _settle(self, state: State) -> None:
         """Say the tail in the event that waits for it."""
         tail = state.stream.flush()
         held, state.held = state.held, None
@@ -385,7 +353,8 @@ class Lanes(Generic[E]):
 
 
 def _around(raw: bytes, text: str) -> tuple[bytes, bytes] | None:
-    """What stands before and after a piece of text in the JSON that holds it; None where that cannot be told."""
+    """What stands before and after a piece of text in the JSON that holds it, the quotes too; None where that cannot be
+    told."""
     if not text:
         return None
     try:
@@ -396,7 +365,7 @@ def _around(raw: bytes, text: str) -> tuple[bytes, bytes] | None:
     if not found and not text.isascii():
         spelt = json.dumps(text).encode("ascii")
         before, found, after = raw.partition(spelt)
-    return (before, after) if found and spelt not in after else None
+    return (before + b'"', b'"' + after) if found and spelt not in after else None
 
 
 class GenericLanes(Lanes[E]):
@@ -407,9 +376,9 @@ class GenericLanes(Lanes[E]):
     def __init__(self, session: Restorer, *, patience: int = _PATIENCE) -> None:
         super().__init__(session, (), _every_leaf, patience=patience)
 
-    def _state(self, key: tuple[Any, ...], name: Any) -> _State:
+    def _state(self, key: tuple[Any, ...], name: Any) -> State:
         json = name in _JSON_NAMES
-        return _State(self._session.stream_object(json=json), "auto", json=json)
+        return State(self._session.stream_object(json=json), "auto", json=json)
 
 
 def _every_leaf(doc: Any, pieces: list[Piece], closes: list[tuple[Any, ...]]) -> None:

@@ -13,7 +13,7 @@ from masking.core.descriptor import Descriptor
 from masking.core.descriptorfile import Framing, Sample
 from masking.core.document import dump
 from masking.core.framing import FRAMINGS
-from masking.core.lane import Held
+from masking.core.held import Held
 from masking.core.path import Piece, spell
 from masking.core.placeholder import Grammar
 from masking.core.rule import Category

@@ -28,11 +28,13 @@ from masking.core.descriptor import Descriptor
 from masking.core.document import dump, read, read_strictly, respell
 from masking.core.errors import ConfigurationError, UnmaskableError
 from masking.core.framing import FRAMINGS, Frame
-from masking.core.lane import GenericLanes, Held, Lanes, Session
+from masking.core.held import Held
+from masking.core.lane import GenericLanes, Lanes, Session, State
 
 __all__ = ["Turn"]
 
 _LIMIT = 64 * 1024 * 1024  # bytes of a whole reply
+_DONE = b"[DONE]"  # what ends a stream of OpenAI's
 _EVENTS = {
     "text/event-stream": "sse",
     "application/x-ndjson": "ndjson",
@@ -47,7 +49,7 @@ Maybe = Callable[[bytes], bool]
 class Turn:
     """One exchange; belongs to one conversation and one thread at a time."""
 
-    __slots__ = ("_descriptor", "_limit", "_maybe", "_reply", "_session", "_signer")
+    __slots__ = ("_descriptor", "_limit", "_maybe", "_reply", "_session", "_signer", "receive")
 
     def __init__(
         self,
@@ -69,7 +71,9 @@ class Turn:
         self._maybe: Maybe = maybe or getattr(session, "possible", None) or _always
         self._signer = signer
         self._limit = limit
-        self._reply: _Reply | None = None
+        self._reply: _Reply = _Unopened()
+        self.receive: Callable[[bytes], bytes] = self._reply.feed
+        """What of the reply can be said now; once for every piece of it, so it is the reply's own method."""
 
     def request(self, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
         """The body as it may leave; header names in lower case. Unchanged documents keep their own bytes.
@@ -145,19 +149,11 @@ class Turn:
             self._reply = _Text(self._session, charset)
         else:
             self._reply = _Untouched()
-
-    def receive(self, chunk: bytes) -> bytes:
-        """What of the reply can be said now."""
-        return self._opened().feed(chunk)
+        self.receive = self._reply.feed
 
     def close(self) -> bytes:
         """The rest of the reply."""
-        return self._opened().finish()
-
-    def _opened(self) -> _Reply:
-        if self._reply is None:
-            raise ConfigurationError("the reply was not opened: call Turn.open(status, content_type) before receive")
-        return self._reply
+        return self._reply.finish()
 
     def _check_signature(self, where: str) -> None:
         scheme = self._descriptor.signed
@@ -185,6 +181,17 @@ class Turn:
 class _Reply(Protocol):
     def feed(self, chunk: bytes) -> bytes: ...
     def finish(self) -> bytes: ...
+
+
+class _Unopened:
+    __slots__ = ()
+
+    def feed(self, chunk: bytes) -> bytes:
+        del chunk
+        return self.finish()
+
+    def finish(self) -> bytes:
+        raise ConfigurationError("the reply was not opened: call Turn.open(status, content_type) before receive")
 
 
 class _Untouched:
@@ -260,7 +267,7 @@ class _Text:
 class _Events:
     """Stream events as they flow."""
 
-    __slots__ = ("_codec", "_lanes", "_maybe", "_session")
+    __slots__ = ("_codec", "_lanes", "_maybe", "_plain", "_session")
 
     def __init__(self, descriptor: Descriptor, session: Session, framing: str, maybe: Maybe) -> None:
         self._session = session
@@ -271,10 +278,37 @@ class _Events:
             self._lanes = Lanes(session, descriptor.lanes, descriptor.find, descriptor.event, opens=descriptor.opens)
         else:
             self._lanes = GenericLanes(session)
+        # What stands around the text of an event that comes in a chunk of its own, and its lane.
+        self._plain: tuple[bytes, bytes, State] | None = None
 
     def feed(self, chunk: bytes) -> bytes:
+        if self._plain is not None:
+            # One event, which differs from the one before in one plain text alone: most chunks of most streams.
+            before, after, lane = self._plain
+            if chunk.startswith(before) and chunk.endswith(after):
+                try:
+                    text = chunk[len(before) : len(chunk) - len(after)].decode()
+                except UnicodeDecodeError:
+                    text = ""
+                # Printable: what JSON would have to escape is not, and the rest of what is not may go the other way.
+                if text and text.isprintable() and '"' not in text and "\\" not in text:
+                    told = lane.stream.feed(text)
+                    if told is text and lane.held is None and len(text) > 1:  # see Lanes.alone
+                        return chunk
+                    frame = self._codec.feed(chunk)[0]
+                    return self._leave(self._lanes.told(frame, lane, text, told))
+            self._plain = None
         frames = self._codec.feed(chunk)
-        return self._frame(frames[0]) if len(frames) == 1 else b"".join(map(self._frame, frames))
+        if len(frames) != 1:
+            return b"".join(map(self._frame, frames))
+        frame = frames[0]
+        said = self._frame(frame)
+        if frame.raw is chunk:  # nothing is left of it, nor of what came before
+            alone = self._lanes.alone()
+            around = frame.bounds() if alone is not None else None
+            if alone is not None and around is not None:
+                self._plain = (around[0] + alone[0], alone[1] + around[1], alone[2])
+        return said
 
     def finish(self) -> bytes:
         frames = [self._frame(frame) for frame in self._codec.finish()]
@@ -290,8 +324,8 @@ class _Events:
         walk = self._maybe(data)
         try:
             doc = read(data)
-        except ValueError:  # `[DONE]`, or text
-            if walk:
+        except ValueError:  # text, or no text at all
+            if walk and data != _DONE:
                 new = _plain(data, self._session)
                 if new != data:
                     raw = frame.replaced(new)

@@ -18,7 +18,8 @@ from collections.abc import (
 from typing import Any
 
 from masking.core.descriptor import Descriptors
-from masking.core.lane import GenericLanes, Held, Lanes
+from masking.core.held import Held
+from masking.core.lane import GenericLanes, Lanes
 from masking.core.session import Session
 from masking.decorator import tea
 from masking.decorator.copies import Copies, is_data, is_plain, is_text

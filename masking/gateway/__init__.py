@@ -10,6 +10,8 @@ incoming      one request as it arrived
 family        which API it speaks: how it is refused, how its stream is spelled
 conversation  the session of the exchange, found again in later turns
 upstream      who answers: the API itself, a server that speaks OpenAI's API, or the echo model
+body          its reply, read where it arrives
+outlet        the way to the client, for who cannot wait
 exchange      one request and its reply
 app           the ASGI application around them; server runs it
 """

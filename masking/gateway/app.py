@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from masking.core.errors import ConfigurationError, MaskingError
@@ -21,6 +22,7 @@ from masking.gateway.incoming import Incoming, incoming
 from masking.gateway.maskers import Maskers
 from masking.gateway.metrics import TimedVault
 from masking.gateway.observer import Observer
+from masking.gateway.outlet import EXTENSION
 from masking.gateway.record import Record
 from masking.gateway.refusal import Refused, spell
 from masking.gateway.relay import Relay, Send
@@ -232,7 +234,7 @@ class Gateway:
             return
         family = _family(request)
         record.route = family.name
-        relay = Relay(request, family, send)
+        relay = Relay(request, family, send, scope.get("extensions", {}).get(EXTENSION))
         task = asyncio.current_task()
         assert task is not None
         watch: asyncio.Task[None] | None = None
@@ -314,10 +316,9 @@ class Gateway:
         """Heartbeats for the silent, an end for those whose client does not read."""
         limits = self.settings.limits
         pause = min(limits.heartbeat, limits.stall) / 5
-        now = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(pause)
-            at = now()
+            at = monotonic()
             for relay, task in list(self._open.items()):
                 if relay.writing:
                     if at - relay.last > limits.stall:

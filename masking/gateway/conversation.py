@@ -94,7 +94,8 @@ def _at(doc: Any, path: tuple[str, ...]) -> str:
 
 
 class Conversation:
-    """One exchange of a conversation: its session, and where that is kept.
+    """One exchange of a conversation: its session, and where that is kept. `watches` says whether the reply's name of
+    the conversation is still to come.
 
     Methods block where the vault does.
     """
@@ -105,7 +106,7 @@ class Conversation:
         self._category = category
         self._naming = naming
         self._session: Session | None = None
-        self._watch = naming.kind != "header" and bool(naming.paths)
+        self.watches = naming.kind != "header" and bool(naming.paths)
         self._sse = Sse()
         self._seen = 0
         self._document = bytearray()
@@ -148,27 +149,22 @@ class Conversation:
         """Whether there may be a session to go on with."""
         return bool(self._naming.name)
 
-    @property
-    def watches(self) -> bool:
-        """Whether the reply's name of the conversation is still to come."""
-        return self._watch
-
     def watch(self, chunk: bytes) -> None:
         """Look for the conversation's name in a piece of the reply's events, and keep the session under it before the
         client can name it. Raises VaultError."""
         self._seen += len(chunk)
         for frame in self._sse.feed(chunk):
-            if frame.data is not None and self._watch:
+            if frame.data is not None and self.watches:
                 self._look(frame.data)
         if self._seen > _FIRST:
-            self._watch = False
+            self.watches = False
 
     def watch_whole(self, part: bytes) -> None:
         """As `watch`, for a piece of a reply that is one document."""
         self._document += part
         self._look(bytes(self._document))
         if len(self._document) > _FIRST:
-            self._watch = False
+            self.watches = False
 
     def _look(self, data: bytes) -> None:
         if self._session is None:
@@ -180,7 +176,7 @@ class Conversation:
         name = next((found for path in self._naming.paths if (found := _at(doc, path))), "")
         if not name:
             return
-        self._watch = False
+        self.watches = False
         if name == self._naming.name and self._naming.kind != "response":
             return
         for _ in range(_ATTEMPTS):

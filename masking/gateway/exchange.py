@@ -29,7 +29,6 @@ from masking.gateway.auth import AuthenticationError
 from masking.gateway.conversation import Conversation, Counting, Unmasked, naming
 from masking.gateway.family import Family, family_of, pick, tail
 from masking.gateway.incoming import Incoming
-from masking.gateway.maskers import uses_models
 from masking.gateway.operations import check
 from masking.gateway.record import Record
 from masking.gateway.refusal import Refused
@@ -214,7 +213,7 @@ async def _masked(
         return turn, outgoing
 
     begun = time.perf_counter()
-    is_quick = len(request.body) + len(request.query) <= _LONG and not uses_models(masker)
+    is_quick = len(request.body) + len(request.query) <= _LONG and not serving.maskers.uses_models(masker)
     if is_quick and not (conversation.is_named and serving.settings.vault.blocks):
         made: tuple[Turn, Outgoing] = conversation.masked(masker.session, mask)
     else:

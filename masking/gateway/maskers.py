@@ -13,7 +13,7 @@ from masking.gateway.settings import Settings
 from masking.masker import Masker
 from masking.shadow import Shadow, ShadowFile
 
-__all__ = ["Maskers", "uses_models"]
+__all__ = ["Maskers"]
 
 _PATHS = 4_096  # that are remembered
 
@@ -32,6 +32,7 @@ class Maskers:
         self._made: dict[str, Masker] = {}
         self.files: dict[Path, Mark] = {}
         """What was read of the user's own, as it was then."""
+        self._slow: set[str] = set()
         self._safe_paths: set[tuple[str, str]] = set()
         self.allowed = frozenset(settings.categories or category_names()) | {settings.category}
         own = [route.category for route in settings.routes.values()]
@@ -59,8 +60,14 @@ class Maskers:
                 _warm(made)
                 if shadow is not None:
                     shadow.report = ShadowFile(settings.shadow.report or "")
+                if any(isinstance(rule.source, ModelSource) for rule in made.category.rules):
+                    self._slow.add(name)
                 self._made[name] = made
             return made
+
+    def uses_models(self, masker: Masker) -> bool:
+        """Whether masking takes a model, and so milliseconds rather than microseconds."""
+        return masker.category.name in self._slow
 
     def versions(self) -> dict[str, str]:
         """The categories in use and their versions."""
@@ -96,8 +103,3 @@ def _warm(masker: Masker) -> None:
         stream.feed(session.mask("Ann Lee, 13800138000, ann@example.com, 你好，我是张三。"))
         stream.flush()
         session.restore('{"a": 1}', json=True)
-
-
-def uses_models(masker: Masker) -> bool:
-    """Whether masking takes a model, and so milliseconds rather than microseconds."""
-    return any(isinstance(rule.source, ModelSource) for rule in masker.category.rules)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import perf_counter
+from time import monotonic
 from typing import Any, Literal
 
 import orjson
@@ -15,9 +15,10 @@ from masking.gateway.chat import text
 from masking.gateway.conversation import Conversation, Counting
 from masking.gateway.family import Family
 from masking.gateway.incoming import Incoming
+from masking.gateway.outlet import CHUNK, Outlet
 from masking.gateway.refusal import Refused, event, failed, spell
 from masking.gateway.spelling import ascii_events, ascii_json, ended, flags_as_text, split, whole
-from masking.gateway.upstream import Reply, UpstreamBroke
+from masking.gateway.upstream import HttpReply, Reply, UpstreamBroke
 
 __all__ = ["Relay", "Send"]
 
@@ -31,22 +32,25 @@ _LARGE = 64 * 1024  # bytes of a whole reply that are restored in a thread
 class Relay:
     """One reply on its way to the client.
 
-    `last` is when it last wrote (seconds of the loop's clock), `writing` whether it waits for the client to read: who
-    watches the open streams goes by them. `early` says in which form the reply may begin before upstream has answered:
-    SDKs of the RPC style give up after 10 seconds of silence.
+    `last` is when it last wrote, by the monotonic clock, `writing` whether it waits for the client to read: who watches
+    open streams goes by them. `early` says in which form the reply may begin before upstream has answered: SDKs of
+    the RPC style give up after 10 seconds of silence.
     """
 
     __slots__ = (
-        "_comments", "_family", "_now", "_request", "_send", "counting", "early", "last", "parts", "restoring",
-        "started", "streams", "withheld", "writing",
+        "_comments", "_family", "_is_direct", "_outlet", "_receive", "_request", "_said", "_send", "counting", "early",
+        "last", "parts", "restoring", "started", "streams", "withheld", "writing",
     )  # fmt: skip
 
-    def __init__(self, request: Incoming, family: Family, send: Send) -> None:
+    def __init__(self, request: Incoming, family: Family, send: Send, outlet: Outlet | None = None) -> None:
         self._request = request
         self._family = family
         self._send = send
-        self._now = asyncio.get_running_loop().time
-        self.last = self._now()
+        self._outlet = outlet
+        self._receive: Callable[[bytes], bytes] = bytes
+        self._is_direct = False  # whether a piece may be handed on as it arrives
+        self._said = b""  # the last of what was said
+        self.last = monotonic()
         self.writing = False
         self.started: Literal["", "early", "true"] = ""
         self.streams = False
@@ -174,14 +178,24 @@ class Relay:
         await self._refuse_early(Refused(status, code, what))
 
     async def _stream(self, reply: Reply, turn: Turn, conversation: Conversation, *, is_sse: bool) -> None:
-        last = b""
+        self._receive = turn.receive
+        if self._outlet is not None:
+            self._outlet.open()
+        may = self._outlet is not None and not self._family.ascii_only
+        self._is_direct = may and not conversation.watches
         try:
-            async for chunk in reply.chunks():
+            async for chunk in reply.chunks(self._take) if isinstance(reply, HttpReply) else reply.chunks():
                 if conversation.watches:
                     await asyncio.to_thread(conversation.watch, chunk)
-                said = self._restored(turn, chunk)
+                    self._is_direct = may and not conversation.watches
+                begun = monotonic()
+                said = turn.receive(chunk)
+                self.restoring += monotonic() - begun
+                self.parts += 1
+                if len(said) < len(chunk):
+                    self._weigh()
                 if said:
-                    last = said
+                    self._said = said
                     await (self._say(said) if self._family.ascii_only else self._write(said))
         except UpstreamBroke:
             # What was held back is said first, so that no text is lost on our account.
@@ -190,21 +204,36 @@ class Relay:
                 await self._say(said)
             raise
         said = turn.close()
-        said += ended(said or last) if is_sse else b""
+        said += ended(said or self._said) if is_sse else b""
         if said:
             await self._say(said)
         await self._end(b"")
 
-    def _restored(self, turn: Turn, chunk: bytes) -> bytes:
-        begun = perf_counter()
-        said = turn.receive(chunk)
-        self.restoring += perf_counter() - begun
+    def _take(self, chunk: bytes) -> float:
+        """As `_stream`, for a piece with which nothing has to be waited for. It runs for every event of every stream,
+        so it calls as little as it can."""
+        outlet = self._outlet
+        if outlet is None or outlet.is_full or not self._is_direct:
+            return 0.0
+        receive = self._receive
+        begun = monotonic()
+        said = receive(chunk)
+        ended = monotonic()
+        self.restoring += ended - begun
         self.parts += 1
-        if self.counting is not None and len(said) < len(chunk):  # something waits, or became shorter
-            waiting = self.counting.withheld
-            if waiting > self.withheld:
-                self.withheld = waiting
-        return said
+        if len(said) < len(chunk):
+            self._weigh()
+        if said:
+            write = outlet.write
+            write(CHUNK % (len(said), said))
+            self._said = said
+            self.last = ended
+        return ended
+
+    def _weigh(self) -> None:
+        """A piece became shorter: it may be that something waits."""
+        if self.counting is not None:
+            self.withheld = max(self.withheld, self.counting.withheld)
 
     async def _say(self, said: bytes) -> None:
         if self._family.ascii_only and self.streams:
@@ -221,7 +250,7 @@ class Relay:
         self.writing = True
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
         self.writing = False
-        self.last = self._now()
+        self.last = monotonic()
 
     async def _end(self, body: bytes) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": False})

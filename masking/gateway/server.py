@@ -24,6 +24,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from masking.core.errors import ConfigurationError
 from masking.gateway.app import Gateway
+from masking.gateway.outlet import EXTENSION, Outlet
 from masking.gateway.refusal import Refused
 from masking.gateway.settings import Limits, Settings
 
@@ -154,6 +155,7 @@ def _protocol(limits: Limits, turned_away: TurnedAway) -> type[asyncio.Protocol]
         _head: TimerHandle | None = None
         _size = 0
         _came = False
+        _outlet: Outlet | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -162,6 +164,8 @@ def _protocol(limits: Limits, turned_away: TurnedAway) -> type[asyncio.Protocol]
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
             super().connection_lost(exc)
+            if self._outlet is not None:
+                self._outlet.close()
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
@@ -185,8 +189,24 @@ def _protocol(limits: Limits, turned_away: TurnedAway) -> type[asyncio.Protocol]
             self._stop_waiting()
             # httptools cannot take a URL of 64 KiB apart, and RDS AI asks in the query.
             self.url, _, query = self.url.partition(b"?")
+            is_next = self.cycle is None or self.cycle.response_complete
             super().on_headers_complete()
             self.scope["query_string"] = query.partition(b"#")[0]
+            if is_next:  # one that was sent before its turn is answered the slower way
+                self._outlet = Outlet(self.cycle)
+                self.scope["extensions"] = {EXTENSION: self._outlet}  # type: ignore[dict-item]
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._open_outlet()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._open_outlet()
+
+        def _open_outlet(self) -> None:
+            if self._outlet is not None:
+                self._outlet.open()
 
         def _wait_for_head(self) -> None:
             self._head = self.loop.call_later(limits.head_seconds, self._too_slow)

@@ -15,7 +15,7 @@ An exception's type is recorded, its message is not. The program that runs the g
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 __all__ = ["Span", "Tracing"]
@@ -45,53 +45,54 @@ class Span:
             self._span.set_attribute("error.type", reason)
 
 
-_NO_SPAN = Span()
+_NO_SPAN = nullcontext(Span())
 
 
 class Tracing:
     """Makes spans if there is something to make them with. `provider` is OpenTelemetry's, left out the global one."""
 
     def __init__(self, provider: Any = None) -> None:
+        self._trace: Any = None
+        self._is_given = provider is not None
         try:
             from opentelemetry import trace
         except ImportError:
-            self._tracer: Any = None
             return
         from masking import __version__
 
+        self._trace = trace
         self._tracer = trace.get_tracer("masking.gateway", __version__, tracer_provider=provider)
 
     @property
     def is_on(self) -> bool:
         """Whether the API package is installed."""
-        return self._tracer is not None
+        return self._trace is not None
 
-    @contextmanager
-    def request(self, headers: Mapping[str, str], attributes: Attributes) -> Iterator[Span]:
+    def _records(self) -> bool:
+        """Whether anybody gets the spans: a program may set its provider at any time."""
+        trace = self._trace
+        return trace is not None and (
+            self._is_given or not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+        )
+
+    def request(self, headers: Mapping[str, str], attributes: Attributes) -> AbstractContextManager[Span]:
         """The span of one exchange, a child of the caller's where its headers name one."""
-        if self._tracer is None:
-            yield _NO_SPAN
-            return
+        if not self._records():
+            return _NO_SPAN
         from opentelemetry.propagate import extract
         from opentelemetry.trace import SpanKind
 
         # Baggage could hold anything: the trace's own two headers are read, and nothing else.
         given = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
-        with self._span("masking.request", attributes, context=extract(given), kind=SpanKind.SERVER) as span:
-            yield span
+        return self._span("masking.request", attributes, context=extract(given), kind=SpanKind.SERVER)
 
-    @contextmanager
-    def part(self, name: str, attributes: Attributes | None = None) -> Iterator[Span]:
+    def part(self, name: str, attributes: Attributes | None = None) -> AbstractContextManager[Span]:
         """A span within the current one."""
-        if self._tracer is None:
-            yield _NO_SPAN
-            return
-        with self._span(name, attributes or {}) as span:
-            yield span
+        return self._span(name, attributes or {}) if self._records() else _NO_SPAN
 
     def context(self) -> dict[str, str]:
         """The headers that let an upstream go on with the trace; none without one."""
-        if self._tracer is None:
+        if not self._records():
             return {}
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 

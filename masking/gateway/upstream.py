@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aiohttp
@@ -17,9 +16,13 @@ from yarl import URL
 
 from masking import echo
 from masking.core.acs3 import AccessKey, authorize
+from masking.gateway.body import Pieces, Response, Take
 from masking.gateway.refusal import Refused
 
-__all__ = ["SIGNATURE", "EchoUpstream", "HttpUpstream", "Network", "Outgoing", "Reply", "Upstream", "UpstreamBroke"]
+__all__ = [
+    "SIGNATURE", "EchoUpstream", "HttpReply", "HttpUpstream", "Network", "Outgoing", "Reply", "Upstream",
+    "UpstreamBroke",
+]  # fmt: skip
 
 # RFC 9110 §7.6.1, what describes the bytes of the other side, and what would tell who is asking: a client's address is
 # personal data, too.
@@ -115,6 +118,7 @@ class Network:
             aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                response_class=Response,
                 skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
             )
         )
@@ -175,7 +179,7 @@ class HttpUpstream:
             # Followed by the client, it would lead around the mask.
             response.close()
             raise Refused(502, "upstream_redirects", "the upstream sends elsewhere; configure its final address")
-        return _HttpReply(response, self._silence)
+        return HttpReply(cast("Response", response), self._silence)
 
     def _head(self, outgoing: Outgoing) -> tuple[dict[str, str], str]:
         named = {name.strip().lower() for name in outgoing.headers.get("connection", "").split(",")}
@@ -226,42 +230,40 @@ class HttpUpstream:
         return {**signed, "accept-encoding": "identity", "authorization": authorization}, query
 
 
-class _HttpReply:
-    """`silence` in seconds between two reads."""
+class HttpReply:
+    """A reply over HTTP. `silence` in seconds between two reads."""
 
-    def __init__(self, response: aiohttp.ClientResponse, silence: float) -> None:
+    def __init__(self, response: Response, silence: float) -> None:
         self._response = response
         self._silence = silence
         self._is_silent = False
         self._timer: asyncio.TimerHandle | None = None
-        # Infinite while nobody waits for upstream: that a client does not read is not its fault.
-        self._waits_since = math.inf
         self.status = response.status
         self.content_type = response.headers.get("Content-Type", "")
         self.headers = [
             (name.lower(), value) for name, value in response.raw_headers if _returns(name.decode("latin-1").lower())
         ]
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        now, read = asyncio.get_running_loop().time, self._response.content.readany
-        self._waits_since = now()
-        self._look()
+    async def chunks(self, take: Take | None = None) -> AsyncIterator[bytes]:
+        """The body as it comes, but for the pieces that `take` takes as they arrive, without this task's being woken.
+        Raises UpstreamBroke, and what `take` raises."""
+        pieces = self._response.pieces
+        # Nobody waits for upstream where a client does not read: that is not its fault.
+        self._look(pieces)
         try:
-            while chunk := await read():
-                self._waits_since = math.inf
+            while chunk := await pieces.read(take):
                 yield chunk
-                self._waits_since = now()
         except (aiohttp.ClientError, OSError):
             raise UpstreamBroke("fell silent" if self._is_silent else "ended before its end") from None
         finally:
             self._stop_looking()
 
-    def _look(self) -> None:
+    def _look(self, pieces: Pieces) -> None:
         """One timer for all reads: it looks when the last one was, and comes again if that was lately."""
         loop = asyncio.get_running_loop()
-        left = self._waits_since + self._silence - loop.time()
+        left = pieces.since + self._silence - time.monotonic()
         if left > 0:
-            self._timer = loop.call_later(min(left, self._silence), self._look)
+            self._timer = loop.call_later(min(left, self._silence), self._look, pieces)
         else:
             self._is_silent = True
             self._response.close()
