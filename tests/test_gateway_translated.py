@@ -132,8 +132,6 @@ NATIVE = ("OpenAiChat", "Compatible", "NewCompatible")  # what the upstream says
 
 @pytest.mark.parametrize("how", ["cut", "error event", "no end"])
 def test_a_stream_that_breaks_is_an_error_and_never_a_whole_answer(talk: Talk, upstream: Upstream, how: str) -> None:
-    if talk.api() in NATIVE and how == "no end":
-        pytest.skip("its own API: SDKs take a stream without its last event as they like")
     if how == "cut":
         upstream.cut_after = 8
     else:
@@ -144,11 +142,14 @@ def test_a_stream_that_breaks_is_an_error_and_never_a_whole_answer(talk: Talk, u
             return replace(made, chunks=(*made.chunks[:8], *([error] if how == "error event" else [])))
 
         upstream.answer = answer
-    with pytest.raises(Exception) as caught:
-        talk.say(FIRST, stream=True)
-
-    assert type(caught.value).__name__ == BROKEN[talk.api()], repr(caught.value)
-    assert PHONE not in str(caught.value)
+    if talk.api() in NATIVE and how == "no end":
+        # Its own API: what an SDK takes for whole passes as it came, to the half placeholder at its end.
+        assert talk.say(FIRST, stream=True).endswith("<PHONE_")
+    else:
+        with pytest.raises(Exception) as caught:
+            talk.say(FIRST, stream=True)
+        assert type(caught.value).__name__ == BROKEN[talk.api()], repr(caught.value)
+        assert PHONE not in str(caught.value)
     # A round that broke is not kept, and the next one is served.
     upstream.cut_after, upstream.answer = 0, None
     talk.history.clear()
