@@ -229,6 +229,7 @@ def test_short_numbers_and_extensions_are_those_that_phonenumbers_finds() -> Non
     phones, in_runs = Phones(_DEFAULT), _in_runs(_DEFAULT)
     count = 0
     fixed = ["12;ext=1234#1640", "(7;ext=12;ext=1640", " 16;ext=49;ext=2125550101", "1234 ext 5678", "+1640"]
+    fixed += ["+0049 30 23125000", "+ 011 44 20 7946 0123", "+(00) 33 1 99 00 12 34"]
     for text in fixed + ["".join(random.choices(_PIECES, k=random.randrange(1, 7))) for _ in range(TEXTS)]:
         expected = {
             (match.start, match.end)

@@ -127,7 +127,8 @@ class Phones:
                 first = len(_digits(run[: start + one.first]))
                 last = first + len(_digits(run[start + one.first : start + one.last]))
                 row = None if one.plus else self._dialled.row(last - first)
-                firsts = "123456789" if row is None else "".join(sorted({lead[0] for lead in row}))
+                # A zero behind a plus sign may begin a prefix for calls abroad.
+                firsts = "0123456789" if row is None else "".join(sorted({lead[0] for lead in row}))
                 if not firsts:
                     continue
                 place = next(at for at in range(start + one.first, ends) if run[at] in "0123456789")
