@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import gzip
 import io
@@ -22,7 +23,8 @@ from masking.batch.cut import Block, DamagedError, Prefix, lines
 from masking.batch.elements import elements
 from masking.batch.records import Records
 from masking.batch.row import Json, read, spliced
-from masking.core.document import Document
+from masking.core import document as module
+from masking.core.document import Document, Guarded
 
 MAIL = "zhang.san@example.com"
 COMPRESSED: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
@@ -211,3 +213,38 @@ def test_a_row_is_written_as_if_only_its_strings_were_replaced(
     row.walk(lambda text: text + instead if text[:1] > "a" else text)
 
     assert row.write() == b" " + spliced(raw, read(raw), row.doc) + b"\n"
+
+
+leaves = (
+    st.sampled_from(["a", "b", '{"a": "b"}', "data:x/y;base64,YQ==", "", "13"])
+    | st.none()
+    | st.booleans()
+    | st.integers(0, 9)
+)
+docs = st.recursive(
+    leaves,
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from("pqrst"), below, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(docs)
+def test_a_document_is_walked_quickly_as_it_is_slowly(doc: Any) -> None:
+    document = Document(
+        [("p",), ("q", None, "r"), Guarded(("s",), (("t", "a"),))], [("r",), ("q", "r")], [("t",), ("q", None, "t")]
+    )
+    seen: dict[str, list[str]] = {"quick": [], "slow": []}
+    results = {}
+    for way, texts in seen.items():
+
+        def mask(text: str, texts: list[str] = texts) -> str:
+            texts.append(text)
+            return text.replace("a", "b") if len(text) > 1 or text == "a" else text
+
+        with pytest.MonkeyPatch.context() as patched:
+            if way == "slow":
+                patched.delattr(module._Masking, "visit")
+            results[way] = document.mask(copy.deepcopy(doc), mask)
+
+    assert results["quick"] == results["slow"]
+    assert seen["quick"] == seen["slow"]

@@ -95,12 +95,9 @@ class Document:
                 self._plan.at(place.path).when.append(place.when)
             else:
                 self._plan.at(place).opaque = True
-        for path in self._paths[1]:
-            self._plan.at(path).json = True
-        for path in self._paths[2]:
-            self._plan.at(path).data_url = True
-        for path in self._paths[3]:
-            self._plan.at(path).is_token = True
+        for paths, what in zip(self._paths[1:], ("json", "data_url", "is_token"), strict=True):
+            for path in paths:
+                setattr(self._plan.at(path), what, True)
 
     @classmethod
     def joined(cls, documents: Iterable[Document]) -> Document:
@@ -232,13 +229,6 @@ class _Masking(_Walk):
         self._safe: set[str] = set()
 
     def visit(self, node: Any, plan: _Plan) -> None:
-        if type(node) is list and plan.items is not None and not plan.items.opaque:
-            for position, value in enumerate(node):
-                if type(value) is dict:
-                    self.visit(value, plan.items)
-                else:
-                    self.value(node, position, value, plan.items)
-            return
         if type(node) is not dict:
             super().visit(node, plan)
             return
@@ -254,8 +244,7 @@ class _Masking(_Walk):
             if type(value) is str and not below.json and not below.data_url:
                 new = self.text(value)
                 if new != value:
-                    node[name] = new
-                    self.changed = True
+                    node[name], self.changed = new, True
             elif value is not None:
                 self.value(node, name, value, below)
 

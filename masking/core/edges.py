@@ -57,7 +57,7 @@ class Edges:
         """
         if self._asked < _OFTEN:
             self._asked += 1
-            if self._asked == _OFTEN:
+            if self._asked >= _OFTEN:
                 self._make()
             return True
         if self._head is None or self._tail is None:
