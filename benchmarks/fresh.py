@@ -92,7 +92,7 @@ class _Maker:
         return body + str(-total % 10)
 
     def of_ip(self) -> str:
-        return ".".join(str(self.draw.randint(11, 223)) for _ in range(4))
+        return ".".join(str(self.draw.randint(11, 120)) for _ in range(4))
 
     def of_email(self) -> str:
         local = self.draw.choice(("{}.{}", "{}_{}", "{}{}")).format(

@@ -51,8 +51,11 @@ _STOREY = re.compile(r"(?<=[号號])[院楼樓](?![盘市长])")
 
 # A building and a room in it are somebody's home or office, whatever the estate is called.
 _HOME = re.compile(
-    rf"(?P<name>{_NAME}{{2,12}})(?=\d{{1,3}}(?:号楼|[栋棟幢座#＃])[ ]?(?:\d{{1,2}}单元[ ]?)?(?:\d{{2,4}}(?:[室房户]|(?!\d))|\d{{1,2}}[层楼]))"
+    rf"(?P<name>(?![号弄]){_NAME}{{2,12}})(?=\d{{1,3}}(?:号楼|[栋棟幢座#＃])[ ]?(?:\d{{1,2}}单元[ ]?)?(?:\d{{2,4}}(?:[室房户]|(?!\d))|\d{{1,2}}[层楼]))"
 )
+_LEAD = re.compile(r".*(?:改[成为到]|地址|位于|业主|收货|房子|学校|小区|寄|送|回|放|搬|家住)")
+_ESTATE = re.compile(r"家园|花园|小区|庄园|公馆|公寓|国际|新村|[苑城府湾里村院]")
+_CUT = re.compile(r"(?<=\d)(?:号楼|单元|[栋幢座层楼室户房])")  # 28号楼4 | 单元1406
 _INSTITUTION = re.compile(r"(?:医院|大学|学院|学校|公司)$")
 _HOMELY = 0.5  # score of a place that the model did not see
 
@@ -89,6 +92,8 @@ def _with_homes(text: str, entities: Sequence[Entity]) -> list[Entity]:
     index = 0
     for home in _HOME.finditer(text):
         start, end = home.span("name")
+        lead = _LEAD.match(text, start, end)
+        start = lead.end() if lead else start
         while index < len(entities) and entities[index].end <= start:
             result.append(entities[index])
             index += 1
@@ -98,8 +103,11 @@ def _with_homes(text: str, entities: Sequence[Entity]) -> list[Entity]:
         met = entities[index:behind]
         if any(entity.label == _PLACE for entity in met) or _INSTITUTION.search(text, start, end):
             continue
-        if met and (met[-1].end > end or met[0].label == "PERSON"):
+        if end - start < 2 or (met and met[-1].end > end):
             continue
+        if met and met[0].label == "PERSON":  # 紫薇家园 is an estate, 张三紫薇家园 a person and an estate
+            if met[0].start < start or not _ESTATE.fullmatch(text, met[0].end, end):
+                continue
         result.append(Entity(min([start, *(entity.start for entity in met)]), end, _PLACE, _HOMELY))
         index = behind
     return [*result, *entities[index:]]
@@ -121,6 +129,8 @@ def _follow(text: str, start: int, end: int, entities: Sequence[Entity], index: 
         grown = end
         for more in (_STOREY.match(text, end), _ROOM.match(text, end) if building else None):
             grown = more.end() if more else grown
+        if grown == end and (cut := _CUT.match(text, end)):
+            grown = cut.end()
         if grown == end:
             grown = _numbered_end(text, end, already=numbered)
         behind = index

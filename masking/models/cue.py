@@ -29,7 +29,7 @@ _FIELDS = (
 )
 _ROLES = (
     f"{_FIELDS}|负责人|面试官|管理员|业主|房东|租客|客户|患者|病人|原告|被告|证人|死者|伤者|家属|员工|同事|学员|考生|学生|家长|司机|邻居|"
-    "收件人信息|团长|队长|组长|本人|我叫|名叫|请联系|联系|找|@|(?i:my name is |attn:? ?)|转账给|汇款给|邮件给|收件|我朋友|我同事|我邻居|我同学|我室友|我(?:爸|妈|哥|姐|弟弟?|妹妹?|儿子|女儿|老公|老婆|孩子)"
+    "收件人信息|团长|队长|组长|本人|我叫|名叫|请联系|联系|找|@|(?i:my name is |attn:? ?)|转账给|汇款给|邮件给|收件|我奶奶|我爷爷|我外婆|我爱人|房东|租客|出借人|我朋友|我同事|我邻居|我同学|我室友|我(?:爸|妈|哥|姐|弟弟?|妹妹?|儿子|女儿|老公|老婆|孩子)"
 )
 _NAMED_ROLES = (
     "甲方|乙方|丙方|买方|卖方|客户名称|用户|法人|代表|经理|老师|医生|护士|同学|律师|作者|收款方|付款方|导师|班主任|领导|老板"
@@ -38,7 +38,7 @@ _SIGN = r"[ \t]?(?:[:：]|是|为|叫|换成|改成|改为|变更为)[ \t\u3000]
 _NAME = rf"(?:{COMPOUND}|[{SURNAMES}])[\u4e00-\u9fff]{{1,2}}?"
 _END = (
     r"(?=$|[\s\d，。、；：！？,.;:!?（）()【】\[\]<>《》“”\"'’|/+*_-]|的(?!士|确|话)|先生|女士|小姐|"
-    r"你好|您好|今天|昨天|明天|现在|最近|目前|反映|来电|表示|申请|投诉|咨询|称其|说[他她])"
+    r"你好|您好|电话|手机|家住|因|两位|今天|昨天|明天|现在|最近|目前|反映|来电|表示|申请|投诉|咨询|称其|说[他她])"
 )
 _CUED = re.compile(
     rf"(?:(?:{_ROLES})(?P<sign>{_SIGN})?|(?:{_NAMED_ROLES})(?P<named>{_SIGN}|[ \t])|(?i:name)(?P<key>[\"']?[ \t]{{0,2}}[:=][ \t]{{0,2}})|\d[.、）)])[ ]?[“\"'「]?(?P<name>{_NAME}){_END}"
@@ -75,9 +75,18 @@ _TITLED = re.compile(
 _NO_TITLED = frozenset("全包管能应连解查区路门原从和时常强单向")
 # 对于老师,  对方经理,  为何老师: the word before ends with the surname.
 _NOT_AFTER = {"于": frozenset("对由为"), "方": frozenset("对"), "何": frozenset("为有"), "关": frozenset("有")}
+# 金乐乐医生，我是…: called by name and title.
+_CALLED = re.compile(
+    rf"{_CLAUSE}(?P<name>{_NAME})(?=(?:同学|先生|女士|小姐|老师|医生|护士|教授|经理|律师|师傅|主任)(?:[，,：:。！!]|[你您]好|$))"
+)
+# A token of a list that is a surname and two characters of given names.
+_ALONE = re.compile(
+    rf"(?:^|(?<=[\s、，。,;；|：:\]】有是和与跟给帮让请找问被由]))(?P<name>[{SURNAMES}][\u4e00-\u9fff]{{2}})"
+    r"(?=[\s、，,;；|：:（(\[于的说在是和与]|两位|$)"
+)
 # 上官磊、 wherever it stands; 东方 and 南宫 are mostly words and places.
 _COMPOUND = re.compile(
-    rf"(?P<name>(?:{'|'.join(sorted(COMPOUNDS - {'东方', '南宫', '长孙'}))})(?P<given>[\u4e00-\u9fff]{{1,2}}))(?=$|[^\u4e00-\u9fff]|[和与的是说在])"
+    rf"(?P<name>(?:{'|'.join(sorted(COMPOUNDS - {'东方', '南宫', '长孙'}))})(?P<given>[\u4e00-\u9fff]{{1,2}}))(?=$|[^\u4e00-\u9fff]|[和与的是说在]|两位|同学|老师)"
 )
 _SURNAMED = re.compile(rf"(?:我|他|她|妈|爸|人家|先生|女士|本人|免贵)姓(?P<name>{COMPOUND}|[{SURNAMES}])(?=[，。,；;、\s]|$)")
 
@@ -115,6 +124,10 @@ class CuedNames:
         for found in _TITLED.finditer(text, start, end):
             surname = found["surname"]
             if surname not in _NO_TITLED and found["before"] not in _NOT_AFTER.get(surname, ()):
+                yield CuedName(*found.span("name"))
+        for found in (*_CALLED.finditer(text, start, end), *_ALONE.finditer(text, start, end)):
+            name = found["name"]
+            if GIVEN.issuperset(name[1:]) and name not in self._words:
                 yield CuedName(*found.span("name"))
         for found in _COMPOUND.finditer(text, start, end):
             if GIVEN.issuperset(found["given"]):

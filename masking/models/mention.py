@@ -84,13 +84,14 @@ def _is_said(
 ) -> bool:
     """Whether the words beside a place or an organisation say whose it is."""
     before = text[max(0, entity.start - _AROUND) : entity.start]
+    # Whoever is asked about together with a place is there: 听说邓芳在温州结婚了吗
+    asked = next((span for span in general if span[0] <= entity.start < span[1]), None)
+    told = asked is None or any(_within(at, [asked]) for at in people)
     if entity.label == "ORGANIZATION":
-        return _ORGANIZATION_BEFORE.search(before) is not None and not _within(entity.start, general)
+        return told and _ORGANIZATION_BEFORE.search(before) is not None
     if _PLACE_BEFORE.search(before) or _PLACE_AFTER.match(text, entity.end, entity.end + _AROUND):
         return True
-    asked = next((span for span in general if span[0] <= entity.start < span[1]), None)
-    # Whoever is asked about together with a place is there: 听说邓芳在温州结婚了吗
-    return before.endswith("在") and (asked is None or any(_within(at, [asked]) for at in people))
+    return told and before.endswith("在")
 
 
 def _general(text: str) -> list[tuple[int, int]]:

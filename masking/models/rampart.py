@@ -57,6 +57,9 @@ _SURE = 0.5  # share of a label above which a word carries it
 _JOINT = 24  # characters that at most stand between two words of one entity: ", Apartment #"
 _LIKELY = 0.2  # ... above which it carries it too, if it is capitalised and stands beside a sure word of that label
 
+_MAYBE = 0.15  # share of a name above which a word behind a first name is a surname
+_TOGETHER = 0.3  # mean share above which several capitalised words are a name though none is sure
+
 _BLANKS = r"[ \t\u00a0]{0,2}"
 _PERSON_GAP = re.compile(rf"{_BLANKS}[-\u2010\u2011'\u2019]?{_BLANKS}|[ \u00a0][A-Z]\.?[ \u00a0]")
 _INITIAL_GAP = re.compile(r"\.[ \t\u00a0]?")
@@ -74,6 +77,15 @@ _ADDRESS_START = re.compile(
 )
 # A middle initial with a capitalised word behind it makes that word a surname: Janka M. Szasz.
 _SURNAME = re.compile(r"[ \u00a0][A-Z]\.?[ \u00a0](?=[^\W\d_a-z])[^\W\d_]+(?:[-'\u2019][^\W\d_]+)?")
+_BEFORE_INITIAL = re.compile(r"(?:^|(?<=[^\w'\u2019-]))(?P<name>[^\W\d_a-z][^\W\d_]{1,16}[ \u00a0][A-Z]\.?[ \u00a0])$")
+# A name with an initial, or with a title: what the model takes for a street.
+_CAPITALISED = r"[^\W\d_a-z][^\W\d_]+(?:[-'\u2019][^\W\d_]+)?"
+_INITIALLED = re.compile(
+    rf"(?:{_CAPITALISED} [A-Z]\.? (?:(?:de|van|von|der|la|St\.) ){{0,2}}|(?:Dr|Mrs?|Ms|Miss|Prof|Sir)\.? (?:{_CAPITALISED} )?){_CAPITALISED}"
+)
+_STREET_KIND = re.compile(
+    r"\b(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Court|Ct|Blvd|Boulevard|Way|Place|Terrace|Square|Highway|Hwy|Close|Park)\.?$"
+)
 _OTHER_GAP = re.compile(r"[ \t\u00a0().,/+\-]{0,3}")
 # A surname that a company is called by. Two surnames joined by "and" stay people: they may be.
 _COMPANY = re.compile(
@@ -93,6 +105,8 @@ class _Word(NamedTuple):
     label: str
     kind: str
     score: float
+    person: float = 0.0
+    """How much of it the model takes for a person's name, whatever it labels it."""
 
 
 class _Window(NamedTuple):
@@ -178,7 +192,8 @@ class Rampart:
                 end += 1  # the accent of the last letter, where it is a code point of its own
             label = self._labels[best[row]]
             own = kinds[row] * self._by_label[:, best[row]]
-            yield _Word(start, end, label, self._kinds[int(own.argmax())], float(labels[row, best[row]]))
+            person = float(labels[row, self._labels.index(_PERSON)])
+            yield _Word(start, end, label, self._kinds[int(own.argmax())], float(labels[row, best[row]]), person)
 
     def _all_shares(self, parts: list[_Part]) -> list[NDArray[np.float32]]:
         """For each part, for each of its words: the mean over its pieces of the probability of each kind."""
@@ -261,7 +276,44 @@ def _latin(text: str, begin: int, stop: int) -> Iterator[tuple[int, int]]:
 
 
 def _entities(text: str, words: Iterable[_Word]) -> list[Entity]:
-    return [entity for group in _groups(text, words) if (entity := _entity(text, group)) is not None]
+    groups = (part for group in _groups(text, _surnames(text, words)) for part in _names_apart(text, group))
+    return [entity for group in groups if (entity := _entity(text, group)) is not None]
+
+
+def _surnames(text: str, words: Iterable[_Word]) -> Iterator[_Word]:
+    """The words; one that follows a name directly and may be one is a surname, not a street: Mei Chowdhury."""
+    before: _Word | None = None
+    for word in words:
+        if (
+            before is not None
+            and before.label == _PERSON
+            and word.label == _ADDRESS
+            and word.person >= _MAYBE
+            and word.kind in {"STREET_NAME", "CITY"}
+            and text[before.end : word.start] == " "
+            and text[word.start].isupper()
+        ):
+            word = _Word(word.start, word.end, _PERSON, "SURNAME", word.person, word.person)
+        yield word
+        before = word
+
+
+def _names_apart(text: str, group: list[_Word]) -> Iterator[list[_Word]]:
+    """A group of words; where a name with an initial or a title opens an address, both apart.
+
+    The model takes Hugh G. for a street, most of all where one follows in the next line.
+    """
+    if group[0].label != _ADDRESS or (named := _INITIALLED.match(text, group[0].start)) is None:
+        yield group
+        return
+    name = [word for word in group if word.start < named.end()]
+    rest = group[len(name) :]
+    if any(word.kind in {"BUILDING_NUMBER", "ZIP_CODE"} for word in name) or _STREET_KIND.search(text, *named.span()):
+        yield group
+        return
+    yield [_Word(named.start(), named.end(), _PERSON, "SURNAME", 1.0, 1.0)]
+    if rest:
+        yield rest
 
 
 def _groups(text: str, words: Iterable[_Word]) -> Iterator[list[_Word]]:
@@ -301,12 +353,14 @@ def _entity(text: str, group: list[_Word]) -> Entity | None:
         start += 1
     while start < end and not (text[end - 1].isalnum() or unicodedata.category(text[end - 1]) == "Mn"):
         end -= 1
-    if start == end or all(word.score <= _SURE for word in group):
+    if start == end or (all(word.score <= _SURE for word in group) and not _is_full_name(text, group)):
         return None
     alike = all(word.kind == group[0].kind for word in group)
     if label == _PERSON:
         surname = _SURNAME.match(text, end) if alike else None
         end = surname.end() if surname else end
+        opening = _BEFORE_INITIAL.search(text, max(0, start - 24), start)
+        start = opening.start("name") if opening and alike else start
         if not _is_name(text, start, end):
             return None
     elif label == _ADDRESS:
@@ -318,6 +372,13 @@ def _entity(text: str, group: list[_Word]) -> Entity | None:
     if label in {_PERSON, _PLACE} and alike and _COMPANY.match(text, end):
         return None
     return Entity(start, end, label, round(sum(word.score for word in group) / len(group), 4))
+
+
+def _is_full_name(text: str, group: list[_Word]) -> bool:
+    """Whether words of which none is sure make a name together: several, capitalised, each of them likely."""
+    if group[0].label != _PERSON or len(group) < 2 or not all(text[word.start].isupper() for word in group):
+        return False
+    return sum(word.score for word in group) / len(group) >= _TOGETHER
 
 
 def _is_name(text: str, start: int, end: int) -> bool:

@@ -30,10 +30,12 @@ _NO_PART = (
 _PART = rf"(?:(?![{_NO_PART}])[\u4e00-\u9fff]){{1,7}}"
 _DOTS = "·•‧・"
 _DOTTED = re.compile(rf"{_PART}(?:[{_DOTS}]{_PART}){{1,3}}")
+_BETWEEN = re.compile(r"(?P<sign>[、，,/ ])(?P<name>[\u4e00-\u9fff]{2,3})(?:(?P=sign)|和|与|及|以及)")
+_LISTED = 0.5  # score of a name that only its neighbours give away
 _LAST = re.compile(rf"(?![{_NO_PART}])[\u4e00-\u9fff](?![\u4e00-\u9fff])")
 # What may follow a name directly; a clause that goes on otherwise makes the last character doubtful.
 _BEHIND = re.compile(r"$|[^\u4e00-\u9fff]|[的是在说和与于把被给让从到向去因住跟]|先生|女士|小姐|老师|护士|医生|同学|教授|经理|[你您]好")
-_BEFORE = frozenset("是和与跟给找叫请让被对由向问见谢陪到为有或位名的归及户主人者系即如像着替帮送")
+_BEFORE = frozenset("是和与跟给找叫请让被对由向问见谢陪到为有或位名的归及户主人者系即如像着替帮送以客家里东友")
 
 
 def whole_names(text: str, entities: Sequence[Entity]) -> list[Entity]:
@@ -50,12 +52,32 @@ def whole_names(text: str, entities: Sequence[Entity]) -> list[Entity]:
         ceiling = entities[index + 1].start if index + 1 < len(entities) else len(text)
         start, end = _start(text, entity, floor), _end(text, entity, ceiling)
         completed.append(Entity(start, end, _PERSON, entity.score))
-    return _with_dotted(text, completed)
+    return _listed(text, _with_dotted(text, completed))
+
+
+def _listed(text: str, entities: Sequence[Entity]) -> list[Entity]:
+    """The same entities, and names that stand between two others in a list: 唐婉清、万健、丁宇轩."""
+    result: list[Entity] = []
+    for index, entity in enumerate(entities):
+        result.append(entity)
+        if entity.label != _PERSON:
+            continue
+        behind = entities[index + 1] if index + 1 < len(entities) else None
+        found = _BETWEEN.match(text, entity.end, behind.end if behind else len(text))
+        if found is None:
+            continue
+        start, end = found.span("name")
+        if behind is not None and behind.start == start and behind.end == end and behind.label != _PERSON:
+            continue  # a place or a firm in a list of people stays what the model says
+        after = behind.label == _PERSON and behind.start == found.end() if behind else False
+        if after and text[start] in _SINGLE:
+            result.append(Entity(start, end, _PERSON, _LISTED))
+    return result
 
 
 def _organisation(text: str, entity: Entity, behind: Entity | None) -> Entity:
     """An organisation with its kind; a short one that a place follows directly is itself a place: 惠州 before 南海区."""
-    touches = behind is not None and behind.start == entity.end
+    touches = behind is not None and text[entity.end : behind.start] in {"", " "}
     if touches and behind is not None and behind.label == _PLACE and entity.end - entity.start <= 3:
         return Entity(entity.start, entity.end, _PLACE, entity.score)
     kind = None if touches else _KIND.match(text, entity.end)
@@ -67,8 +89,9 @@ def _start(text: str, entity: Entity, floor: int) -> int:
     start, end = entity.start, entity.end
     if end - start > 3 or text[start : start + 2] in COMPOUNDS:
         return start
-    for begin in (start - 2, start - 1):  # 上官 before 磊; 端 before 木沐宸
-        if begin >= floor and text[begin : begin + 2] in COMPOUNDS:
+    for begin in (start - 2, start - 1):  # 上官 before 磊; 端 before 木沐宸; 团长 before 孙婉清 is none
+        whole = begin == start - 2 or text[start] not in _SINGLE
+        if begin >= floor and whole and text[begin : begin + 2] in COMPOUNDS - {"长孙"}:
             return begin
     before = start - 1
     alone = before == 0 or _HAN.match(text, before - 1) is None or text[before - 1] in _BEFORE
