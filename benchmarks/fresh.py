@@ -205,14 +205,18 @@ class _Chinese(_Maker):
         return f"{self.one('plate_head')}{self.draw.choice('ABCDEFG')}{self.draw.choice('DF')}{self.some(5)}"
 
     def of_passport(self) -> str:
-        return self.draw.choice(("E", "EA", "EJ", "G"))[:2].ljust(1) + self.some(8) if self.draw.random() < 0.6 else (
-            "E" + self.draw.choice("ABCDEFGHJK") + self.some(7)
+        return (
+            self.draw.choice(("E", "EA", "EJ", "G"))[:2].ljust(1) + self.some(8)
+            if self.draw.random() < 0.6
+            else ("E" + self.draw.choice("ABCDEFGHJK") + self.some(7))
         )
 
     def of_hkmo(self) -> str:
-        return self.draw.choice("CW") + self.some(8) if self.draw.random() < 0.6 else "C" + self.draw.choice(
-            "ABCDEFGH"
-        ) + self.some(7)
+        return (
+            self.draw.choice("CW") + self.some(8)
+            if self.draw.random() < 0.6
+            else "C" + self.draw.choice("ABCDEFGH") + self.some(7)
+        )
 
     def of_twp(self) -> str:
         return self.some(8)
@@ -224,9 +228,12 @@ class _Chinese(_Maker):
         return self.draw.choice("123456789") + self.some(self.draw.randint(6, 9))
 
     def of_wx(self) -> str:
-        return self.draw.choice(("wxid_", "", "")) + self.some(4, string.ascii_lowercase) + self.draw.choice(
-            ("_", "", "-")
-        ) + self.some(self.draw.randint(3, 5))
+        return (
+            self.draw.choice(("wxid_", "", ""))
+            + self.some(4, string.ascii_lowercase)
+            + self.draw.choice(("_", "", "-"))
+            + self.some(self.draw.randint(3, 5))
+        )
 
     def of_uscc(self) -> str:
         letters = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -239,8 +246,10 @@ class _Chinese(_Maker):
         return place + self.one("org_stem") + self.one("org_kind")
 
     def of_school(self) -> str:
-        return self.one("city") + self.draw.choice(("市", "")) + self.draw.choice(
-            ("第一中学", "实验小学", "职业技术学院", "理工大学", "中心幼儿园", "外国语学校")
+        return (
+            self.one("city")
+            + self.draw.choice(("市", ""))
+            + self.draw.choice(("第一中学", "实验小学", "职业技术学院", "理工大学", "中心幼儿园", "外国语学校"))
         )
 
     def of_branch(self) -> list[Part]:
@@ -359,17 +368,19 @@ class _English(_Maker):
         return f"{self.draw.choice('23456789')}{self.some(2)}-{self.some(4)}"
 
     def of_uk_phone(self) -> str:
-        return self.draw.choice(("020 7946 0{}", "+44 20 7946 0{}", "07700 900{}", "0161 496 0{}", "+44 7700 900{}")).format(
+        return self.draw.choice(
+            ("020 7946 0{}", "+44 20 7946 0{}", "07700 900{}", "0161 496 0{}", "+44 7700 900{}")
+        ).format(self.some(3))
+
+    def of_de_phone(self) -> str:
+        return self.draw.choice(("030 23125 {}", "+49 30 23125{}", "0171 39200{}", "+49 (0)89 99998{}")).format(
             self.some(3)
         )
 
-    def of_de_phone(self) -> str:
-        return self.draw.choice(("030 23125 {}", "+49 30 23125{}", "0171 39200{}", "+49 (0)89 99998{}")).format(self.some(3))
-
     def of_fr_phone(self) -> str:
-        return self.draw.choice(("01 99 00 {0} {1}", "06 39 98 {0} {1}", "+33 6 39 98 {0} {1}", "0199 00{0}{1}")).format(
-            self.some(2), self.some(2)
-        )
+        return self.draw.choice(
+            ("01 99 00 {0} {1}", "06 39 98 {0} {1}", "+33 6 39 98 {0} {1}", "0199 00{0}{1}")
+        ).format(self.some(2), self.some(2))
 
     def of_es_phone(self) -> str:
         return self.draw.choice(("6{} {} {}", "+34 6{} {} {}", "91{:.1} {} {}")).format(
@@ -437,8 +448,10 @@ class _English(_Maker):
 
     def of_card(self) -> str:
         right = self.luhn(*self.draw.choice((("4", 16), ("53", 16), ("37", 15), ("6011", 16))))
-        return right if self.draw.random() < 0.5 or len(right) == 15 else " ".join(
-            right[at : at + 4] for at in range(0, 16, 4)
+        return (
+            right
+            if self.draw.random() < 0.5 or len(right) == 15
+            else " ".join(right[at : at + 4] for at in range(0, 16, 4))
         )
 
     def of_routing(self) -> str:
@@ -460,7 +473,12 @@ class _English(_Maker):
         year, month, day = self.draw.randint(1940, 2012), self.draw.randint(1, 12), self.draw.randint(1, 28)
         name = self.words["month"][month - 1]
         return self.draw.choice(
-            (f"{month:02}/{day:02}/{year}", f"{year}-{month:02}-{day:02}", f"{day} {name} {year}", f"{name} {day}, {year}")
+            (
+                f"{month:02}/{day:02}/{year}",
+                f"{year}-{month:02}-{day:02}",
+                f"{day} {name} {year}",
+                f"{name} {day}, {year}",
+            )
         )
 
     def of_date_free(self) -> list[Part]:
@@ -493,15 +511,16 @@ class _Secrets(_Maker):
 
     def of_key(self) -> str:
         form = self.one(self.draw.choice(sorted(self.words)))
-        drawn = re.sub(
-            r"\{([a-z])(\d+)\}", lambda found: self.some(int(found[2]), self.ALPHABETS[found[1]]), form
-        )
+        drawn = re.sub(r"\{([a-z])(\d+)\}", lambda found: self.some(int(found[2]), self.ALPHABETS[found[1]]), form)
         return drawn[:-1] + "k" if drawn[-1] in "-_" else drawn
 
     def of_password(self) -> str:
         word = self.draw.choice(("Tulip", "harbor", "Zx", "MountK2", "qwer", "Lan", "sunny"))
-        return word + self.draw.choice("!@#$%&*_-.") + self.some(self.draw.randint(3, 6)) + self.draw.choice(
-            ("", "Qz", "Aa", "kk")
+        return (
+            word
+            + self.draw.choice("!@#$%&*_-.")
+            + self.some(self.draw.randint(3, 6))
+            + self.draw.choice(("", "Qz", "Aa", "kk"))
         )
 
     def of_password_plain(self) -> str:
@@ -512,7 +531,11 @@ class _Secrets(_Maker):
 
     def of_db_url(self) -> list[Part]:
         scheme = self.draw.choice(("postgresql", "mysql", "mongodb+srv", "redis", "amqp"))
-        return [(f"{scheme}://app:", None), (self.of_password_url(), "SECRET"), ("@db.example.internal:5432/shop", None)]
+        return [
+            (f"{scheme}://app:", None),
+            (self.of_password_url(), "SECRET"),
+            ("@db.example.internal:5432/shop", None),
+        ]
 
     def of_aws_secret(self) -> str:
         return self.some(39, self.ALPHABETS["s"]) + "k"

@@ -42,7 +42,9 @@ _THING = re.compile("(?:居民)?(?:来往|往来)?(?:内地|大陆)?(?:通行证
 _BANK = re.compile("银行$")
 _NUMBER = re.compile(r"(?<![\d.])\d{3}[\d -]{4,20}\d(?![\d.])|[A-Za-z0-9]@[A-Za-z0-9]")
 # What is asked or told about the world, and not about somebody.
-_GENERAL = re.compile(r"[?？]|什么|为何|怎么|如何|哪[些个里儿座条年]|多[少远久大高]|几[个年]|介绍|简述|评价|解释|概述|分析|比较|谁|吗|区别")
+_GENERAL = re.compile(
+    r"[?？]|什么|为何|怎么|如何|哪[些个里儿座条年]|多[少远久大高]|几[个年]|介绍|简述|评价|解释|概述|分析|比较|谁|吗|区别"
+)
 _SENTENCE = re.compile(r"[^。！!？?\n]*[。！!？?\n]?")
 
 
@@ -79,9 +81,7 @@ def _is_public(text: str, entity: Entity) -> bool:
     return _BANK.search(text, entity.start, entity.end) is not None
 
 
-def _is_said(
-    text: str, entity: Entity, general: Sequence[tuple[int, int]], people: Sequence[int]
-) -> bool:
+def _is_said(text: str, entity: Entity, general: Sequence[tuple[int, int]], people: Sequence[int]) -> bool:
     """Whether the words beside a place or an organisation say whose it is."""
     before = text[max(0, entity.start - _AROUND) : entity.start]
     # Whoever is asked about together with a place is there: 听说邓芳在温州结婚了吗

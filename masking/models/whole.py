@@ -21,7 +21,9 @@ _PLACE = "LOCATION"
 _SINGLE = frozenset(SURNAMES)
 _SOUNDS = frozenset("哈呵嘿嘻呜啊呃嗯哦喔嗨哎呀噢")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
-_KIND = re.compile("(?:妇幼)?保健院|(?:律师|会计师)事务所|外国语学校|职业技术学院|(?:支|分)行|营业部|分理处|(?:有限)?公司|[小中大]学|学[院校]|医院|幼儿园|事务所|委员会")
+_KIND = re.compile(
+    "(?:妇幼)?保健院|(?:律师|会计师)事务所|外国语学校|职业技术学院|(?:支|分)行|营业部|分理处|(?:有限)?公司|[小中大]学|学[院校]|医院|幼儿园|事务所|委员会"
+)
 # Where the part before the dot begins behind, and the part after it ends before: words that no transcribed name has.
 _NO_PART = (
     "的了在是和与及到去从有我你他她它们这那吗呢吧请把被让给对为跟很都也就不没住往离或等说叫做找将已于想要会"
@@ -34,7 +36,9 @@ _BETWEEN = re.compile(r"(?P<sign>[、，,/ ])(?P<name>[\u4e00-\u9fff]{2,3})(?:(?
 _LISTED = 0.5  # score of a name that only its neighbours give away
 _LAST = re.compile(rf"(?![{_NO_PART}])[\u4e00-\u9fff](?![\u4e00-\u9fff])")
 # What may follow a name directly; a clause that goes on otherwise makes the last character doubtful.
-_BEHIND = re.compile(r"$|[^\u4e00-\u9fff]|[的是在说和与于把被给让从到向去因住跟]|先生|女士|小姐|老师|护士|医生|同学|教授|经理|[你您]好")
+_BEHIND = re.compile(
+    r"$|[^\u4e00-\u9fff]|[的是在说和与于把被给让从到向去因住跟]|先生|女士|小姐|老师|护士|医生|同学|教授|经理|[你您]好"
+)
 _BEFORE = frozenset("是和与跟给找叫请让被对由向问见谢陪到为有或位名的归及户主人者系即如像着替帮送以客家里东友")
 
 
@@ -102,7 +106,13 @@ def _start(text: str, entity: Entity, floor: int) -> int:
 def _end(text: str, entity: Entity, ceiling: int) -> int:
     """Where the name ends, a third character behind surname and one more included."""
     start, end = entity.start, entity.end
-    if end - start == 2 and text[start] in _SINGLE and end < ceiling and text[end] in GIVEN and _BEHIND.match(text, end + 1):
+    if (
+        end - start == 2
+        and text[start] in _SINGLE
+        and end < ceiling
+        and text[end] in GIVEN
+        and _BEHIND.match(text, end + 1)
+    ):
         return end + 1
     return end
 
