@@ -57,6 +57,25 @@ _CAPITALISED = r"[^\W\d_a-z][^\W\d_]+(?:[-'\u2019][^\W\d_]+)?"
 _INITIALLED = re.compile(
     rf"(?:{_CAPITALISED} [A-Z]\.? (?:(?:de|van|von|der|la|St\.) ){{0,2}}|(?:Dr|Mrs?|Ms|Miss|Prof|Sir)\.? (?:{_CAPITALISED} )?){_CAPITALISED}"
 )
+# A first name before a surname, a surname behind a first name, that the model left out in mid sentence.
+_GIVEN_BEFORE = re.compile(r"[\w,;:)] (?P<name>[^\W\d_a-z][^\W\d_A-Z]{1,14}) $")
+_FAMILY_BEHIND = re.compile(
+    rf" (?:(?:de|da|do|dos|del|della|di|du|la|le|van|von|der|den|ten|ter|bin|al|el|St\.) ){{0,3}}(?P<name>(?:[A-Z]['\u2019])?[^\W\d_a-z][^\W\d_A-Z]+"
+    rf"(?:[-'\u2019][^\W\d_]+)?)(?![\w'\u2019-]| (?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Court|Blvd|Inc|Ltd|LLC|GmbH|Corp|Group|Bank)\b)"
+)
+_NO_NAMES = frozenset(
+    "January February March April May June July August September October November December Monday Tuesday Wednesday Thursday Friday "
+    "Saturday Sunday Christmas Easter The This That These Those My Your Our His Her Their Please Thanks Thank Can Could Would Will Should "
+    "What Which Who How Why When Where Is Are And But Or So If In On At To For From With By As Of It He She We You They Also Then Today "
+    "Tomorrow Yesterday Dear Hi Hello Hey Best Regards Phone Email Address Name Contact Customer Patient Translate Write Call Send Ask "
+    "President Minister Senator Judge Captain Sergeant Officer Detective King Queen Prince Princess Pope Saint Uncle Aunt Mount Lake River "
+    "Street Road Avenue Hotel Hospital School University College Bank Company Inc Street English French German Spanish".split()
+)
+_OPENS = re.compile(r"(?:^|[\s(\"',])(?P<name>[^\W\d_a-z][^\W\d_A-Z]{1,14}) (?:[A-Z]\.? )?$")
+_FOR = re.compile(rf",? ?\b(?:attn|Attn|ATTN|c/o|C/O)[.:]? (?P<name>{_CAPITALISED}(?: [A-Z]\.)?(?: {_CAPITALISED}){{0,2}})")
+_STATE_CODE = re.compile(
+    r", ?(?:A[KLRZ]|C[AOT]|D[CE]|FL|G[AU]|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])\b"
+)
 # What belongs to a name: Dr. Guy O'Connor, Michael Medina MD.
 _TITLE = re.compile(
     r"(?:^|(?<=[^\w'\u2019-]))(?P<title>(?:Mrs?|Ms|Mx|Miss|Dr|Prof|Sir|Dame|Rev|Herr|Frau|Mme|Mlle|Monsieur|Madame|Se\u00f1ora?|Sra?|Dott|Signora?)"
@@ -120,7 +139,7 @@ class Word(NamedTuple):
 
 
 def entities(text: str, words: Iterable[Word]) -> list[Entity]:
-    groups = (part for group in _groups(text, _surnames(text, words)) for part in _names_apart(text, group))
+    groups = (part for group in _groups(text, _surnames(text, words)) for part in _names_apart(text, group) if part)
     return _mentions_apart(text, [entity for group in groups if (entity := _entity(text, group)) is not None])
 
 
@@ -164,11 +183,21 @@ def _surnames(text: str, words: Iterable[Word]) -> Iterator[Word]:
 
 
 def _names_apart(text: str, group: list[Word]) -> Iterator[list[Word]]:
-    """A group of words; where a name with an initial or a title opens an address, both apart.
+    """A group of words; where a name with an initial or a title opens an address, or closes one, both apart.
 
     The model takes Hugh G. for a street, most of all where one follows in the next line.
     """
     at = group[0].start
+    whom = _FOR.search(text, at, group[-1].end + 1) if group[0].label == _ADDRESS else None
+    if whom is not None:  # ..., Edinburgh EH1 1QS, attn Wanda Thornbury
+        yield from _names_apart(text, [word for word in group if word.end <= whom.start()] or group[:0])
+        yield [Word(*whom.span("name"), PERSON, "SURNAME", 1.0, 1.0)]
+        yield [word for word in group if word.start >= whom.end()]
+        return
+    opening = _OPENS.search(text, max(0, at - 24), at) if group[0].label == _ADDRESS else None
+    if opening and (whole := _INITIALLED.fullmatch(text, opening.start("name"), group[-1].end)):
+        yield [Word(*whole.span(), PERSON, "SURNAME", 1.0, 1.0)]  # Ezra | G. Thornbury
+        return
     named = (_INITIALLED.match(text, at) or _ADDRESSEE.match(text, at)) if group[0].label == _ADDRESS else None
     if named is None:
         yield group
@@ -202,6 +231,8 @@ def _joins(text: str, before: Word, word: Word) -> bool:
         return False
     between = text[before.end : word.start]
     if word.label == PERSON:
+        if text[before.start].isupper() and text[word.start].islower() and text[before.end : word.start].startswith(("'", "\u2019")):
+            return False  # Bayes' theorem
         if _PERSON_GAP.fullmatch(between):
             return True
         # The full stop of an initial: John F. Kennedy, but not: I met Ann. Mary said
@@ -228,6 +259,11 @@ def _entity(text: str, group: list[Word]) -> Entity | None:
         end = surname.end() if surname else end
         opening = _BEFORE_INITIAL.search(text, max(0, start - 24), start)
         start = opening.start("name") if opening and alike else start
+        kinds = {word.kind for word in group}
+        if kinds == {"SURNAME"} and (given := _GIVEN_BEFORE.search(text, max(0, start - 20), start)):
+            start = start if given["name"] in _NO_NAMES else given.start("name")
+        elif kinds == {"GIVEN_NAME"} and (family := _FAMILY_BEHIND.match(text, end)):
+            end = end if family["name"] in _NO_NAMES else family.end()
         title = _TITLE.search(text, max(0, start - 12), start)
         start = title.start("title") if title else start
         suffix = _SUFFIX.match(text, end)
@@ -243,6 +279,10 @@ def _entity(text: str, group: list[Word]) -> Entity | None:
         if label == _ADDRESS:
             number = _NUMBER_BEFORE.search(text, max(0, start - 12), start)
             start = number.start() if number else start
+        if label == _PLACE and text[start:end].islower() and not text.islower():
+            return None  # caching
+        state = _STATE_CODE.match(text, end)
+        end = state.end() if state else end
         country = _COUNTRY.match(text, end)
         end = country.end() if country else end
     if label in {PERSON, _PLACE} and alike and _COMPANY.match(text, end):
