@@ -183,7 +183,7 @@ class CuedNames:
             yield CuedName(*found.span("name"))
 
     def _is_word(self, name: str, *, signed: bool) -> bool:
-        if name in self._words:
+        if name in self._words or name in _NO_NAMES:
             return True
         if signed or len(name) > 3:
             return False

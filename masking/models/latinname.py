@@ -279,8 +279,8 @@ def _entity(text: str, group: list[Word]) -> Entity | None:
         if label == _ADDRESS:
             number = _NUMBER_BEFORE.search(text, max(0, start - 12), start)
             start = number.start() if number else start
-        if label == _PLACE and text[start:end].islower() and not text.islower():
-            return None  # caching
+        if label == _PLACE and text[start:end].islower() and not (text.islower() and _STATED.search(text, 0, start)):
+            return None  # caching, lookup
         state = _STATE_CODE.match(text, end)
         end = state.end() if state else end
         country = _COUNTRY.match(text, end)

@@ -25,6 +25,7 @@ _PLACE_BEFORE = re.compile(
     r"搬[到去来回]了?|搬家到|[寄送发][到往至回]|配送[到至]|去了|到了|来到|回到|回了|飞[到往]了?|抵达|前往|途经|位于|坐落于?|派驻|调到|分到|"
     r"(?:地址|住址|所在地|城市|地区|地点|常驻|驻地|收货地|目的地|工作地|办公地)(?:是|为|在|于)?)[ \t\"']{0,2}[:：=]?[ \t\"']{0,2}$"
 )
+_ENGLISH = re.compile(r"[A-Za-z] (?:in|from|to|at|near|of|for|with)[ ]?$")
 _PLACE_AFTER = re.compile(
     r"(?:[，,]|那边|市区?|当地|这边)?(?:做|当)?(?:人[，。,;；、的]|人$|户口|户籍|籍[，。,]|的?老家|工作|上班|上学|读书|打工|出差|长大|生活|买房|租房|实习|当兵|"
     r"住院|定居|开户|开店|做生意|搬来|搬到|寄来|的(?:家|房子|住址|住处|亲戚|客户)|分公司|办事处)"
@@ -45,6 +46,7 @@ _NUMBER = re.compile(r"(?<![\d.])\d{3}[\d -]{4,20}\d(?![\d.])|[A-Za-z0-9]@[A-Za-
 _GENERAL = re.compile(
     r"[?？]|什么|为何|怎么|如何|哪[些个里儿座条年]|多[少远久大高]|几[个年]|介绍|简述|评价|解释|概述|分析|比较|谁|吗|区别"
 )
+_WAYS = ("在", "从", "到", "去", "飞", "赴", "往", "回", "至")
 _SENTENCE = re.compile(r"[^。！!？?\n]*[。！!？?\n]?")
 
 
@@ -87,11 +89,13 @@ def _is_said(text: str, entity: Entity, general: Sequence[tuple[int, int]], peop
     # Whoever is asked about together with a place is there: 听说邓芳在温州结婚了吗
     asked = next((span for span in general if span[0] <= entity.start < span[1]), None)
     told = asked is None or any(_within(at, [asked]) for at in people)
+    if _ENGLISH.search(before):
+        return True
     if entity.label == "ORGANIZATION":
         return told and _ORGANIZATION_BEFORE.search(before) is not None
     if _PLACE_BEFORE.search(before) or _PLACE_AFTER.match(text, entity.end, entity.end + _AROUND):
         return True
-    return told and before.endswith("在")
+    return told and before.endswith(_WAYS)
 
 
 def _general(text: str) -> list[tuple[int, int]]:

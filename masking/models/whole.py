@@ -63,19 +63,16 @@ def _listed(text: str, entities: Sequence[Entity]) -> list[Entity]:
     """The same entities, and names that stand between two others in a list: 唐婉清、万健、丁宇轩."""
     result: list[Entity] = []
     for index, entity in enumerate(entities):
+        people = [one for one in entities[index - 1 : index + 2 : 2] if one.label == _PERSON] if index else []
+        if len(people) == 2 and entity.label == _ORGANIZATION and _is_listed_name(text, people[0], entity, people[1]):
+            entity = Entity(entity.start, entity.end, _PERSON, _LISTED)
         result.append(entity)
-        if entity.label != _PERSON:
-            continue
         behind = entities[index + 1] if index + 1 < len(entities) else None
-        found = _BETWEEN.match(text, entity.end, behind.end if behind else len(text))
-        if found is None:
+        if entity.label != _PERSON or behind is None or behind.label != _PERSON:
             continue
-        start, end = found.span("name")
-        if behind is not None and behind.start == start and behind.end == end and behind.label != _PERSON:
-            continue  # a place or a firm in a list of people stays what the model says
-        after = behind.label == _PERSON and behind.start == found.end() if behind else False
-        if after and text[start] in _SINGLE:
-            result.append(Entity(start, end, _PERSON, _LISTED))
+        found = _BETWEEN.match(text, entity.end, behind.start)
+        if found is not None and found.end() == behind.start and text[found.start("name")] in _SINGLE:
+            result.append(Entity(*found.span("name"), _PERSON, _LISTED))
     return result
 
 
@@ -115,6 +112,13 @@ def _end(text: str, entity: Entity, ceiling: int) -> int:
     ):
         return end + 1
     return end
+
+
+def _is_listed_name(text: str, before: Entity, entity: Entity, behind: Entity) -> bool:
+    """Whether a short name between two people, which the model takes for a firm's, is the third's: 唐婉清、万健、丁宇轩."""
+    signs = {text[before.end : entity.start], text[entity.end : behind.start]}
+    name = text[entity.start : entity.end]
+    return signs <= set("、，,/ ") and len(name) <= 3 and name[0] in _SINGLE and GIVEN.issuperset(name[1:])
 
 
 def _with_dotted(text: str, entities: list[Entity]) -> list[Entity]:
