@@ -38,7 +38,8 @@ _NUMBERED = re.compile(
     r"户(?![口外])|院(?![士长校])|组(?![织长合])|房(?![间产价东])|[#＃](?=\d))"
 )
 _ROOM = re.compile(
-    r"[ \u3000\-—－]?[A-Za-z]?\d{2,4}(?:[-—－]\d{1,4})?(?:室|房(?![间产价东])|户(?![口外])|(?![\dA-Za-z:：年月日元个点%％号楼层栋]|\.\d))"
+    r"[ \u3000\-—－]?[A-Za-z]?\d{2,4}(?:[-—－]\d{1,4})?"
+    r"(?:室|房(?![间产价东])|户(?![口外])|(?![\dA-Za-z:：年月日元个点%％号楼层栋]|\.\d))"
 )
 _ROAD_END = re.compile(r"(?:[路街道巷里村弄坊庄]|胡同|段)$")
 _ROAD = re.compile(rf"(?:大道|大街|胡同|[街巷弄]|(?<![公铁马网线思出电半])路){_STRETCH}$")
@@ -51,7 +52,8 @@ _STOREY = re.compile(r"(?<=[号號])[院楼樓](?![盘市长])")
 
 # A building and a room in it are somebody's home or office, whatever the estate is called.
 _HOME = re.compile(
-    rf"(?P<name>(?![号弄]){_NAME}{{2,12}})(?=\d{{1,3}}(?:号楼|[栋棟幢座#＃])[ ]?(?:\d{{1,2}}单元[ ]?)?(?:\d{{2,4}}(?:[室房户]|(?!\d))|\d{{1,2}}[层楼]))"
+    rf"(?P<name>(?![号弄]){_NAME}{{2,12}})(?=\d{{1,3}}(?:号楼|[栋幢座#＃])[ ]?(?:\d{{1,2}}单元[ ]?)?"
+    r"(?:\d{2,4}(?:[室房户]|(?!\d))|\d{1,2}[层楼]))"
 )
 _LEAD = re.compile(r".*(?:改[成为到]|地址|位于|业主|收货|房子|学校|小区|寄|送|回|放|搬|家住)")
 _ESTATE = re.compile(r"家园|花园|小区|庄园|公馆|公寓|国际|新村|[苑城府湾里村院]")
@@ -105,9 +107,10 @@ def _with_homes(text: str, entities: Sequence[Entity]) -> list[Entity]:
             continue
         if end - start < 2 or (met and met[-1].end > end):
             continue
-        if met and met[0].label == "PERSON":  # 紫薇家园 is an estate, 张三紫薇家园 a person and an estate
-            if met[0].start < start or not _ESTATE.fullmatch(text, met[0].end, end):
-                continue
+        # 紫薇家园 is an estate, 张三紫薇家园 a person and an estate
+        named = bool(met) and met[0].label == "PERSON"
+        if named and (met[0].start < start or not _ESTATE.fullmatch(text, met[0].end, end)):
+            continue
         result.append(Entity(min([start, *(entity.start for entity in met)]), end, _PLACE, _HOMELY))
         index = behind
     return [*result, *entities[index:]]

@@ -1,4 +1,4 @@
-"""Chinese names that their surroundings give away: 联系人：马雷，  客户左建军，  和蔡女士，  他叫高峰，  'name': '万霞'.
+"""Chinese names that their surroundings give away: 联系人：马雷，  客户左建军，  和蔡女士，  他叫高峰，  "万霞".
 
 A sequence model misses a rare name now and then, most of all where its characters also make a common word. A word
 that announces a person, then a surname and one or two characters, then the end of the clause is evidence enough,
@@ -25,13 +25,19 @@ _VERBAL = frozenset("可能行会来本加用意理正直成和好明立开学�
 # Roles after which a name follows with or without a sign, and those that want a colon or a verb before it.
 _FIELDS = (
     "姓名|名字|真实姓名|户名|账户名|联系人|收件人|收货人|寄件人|发件人|取件人|申请人|投诉人|举报人|报案人|报修人|法定代表人|法人代表|候选人|应聘者|"
-    "经办人|委托人|代理人|当事人|嫌疑人|担保人|借款人|持卡人|持证人|持有人|开户人|参保人|投保人|被保险人|受益人|监护人|承租人|出租人|车主|户主|机主|下单人|收款人|付款人|抄送"
+    "经办人|委托人|代理人|当事人|嫌疑人|担保人|借款人|持卡人|持证人|持有人|开户人|参保人|投保人|被保险人|受益人|监护人|承租人|出租人|"
+    "车主|户主|机主|下单人|收款人|付款人|抄送"
 )
 _ROLES = (
     f"{_FIELDS}|负责人|面试官|管理员|业主|房东|租客|客户|患者|病人|原告|被告|证人|死者|伤者|家属|员工|同事|学员|考生|学生|家长|司机|邻居|"
-    "收件人信息|团长|队长|组长|本人|我叫|名叫|请联系|联系|找|@|(?i:my name is |attn:? ?)|转账给|汇款给|邮件给|收件|我奶奶|我爷爷|我外婆|我爱人|房东|租客|出借人|我朋友|我同事|我邻居|我同学|我室友|我(?:爸|妈|哥|姐|弟弟?|妹妹?|儿子|女儿|老公|老婆|孩子)"
+    "收件人信息|团长|队长|组长|本人|我叫|名叫|请联系|联系|找|@|(?i:my name is |attn:? ?)|转账给|汇款给|"
+    "邮件给|收件|出借人|"
+    "我(?:朋友|同事|邻居|同学|室友|爱人|爸|妈|哥|姐|弟弟?|妹妹?|儿子|女儿|老公|老婆|孩子|奶奶|爷爷|外婆)"
 )
-_NAMED_ROLES = "甲方|乙方|丙方|买方|卖方|客户名称|用户|法人|代表|经理|老师|医生|护士|同学|律师|作者|收款方|付款方|导师|班主任|领导|老板"
+_NAMED_ROLES = (
+    "甲方|乙方|丙方|买方|卖方|客户名称|用户|法人|代表|经理|老师|医生|护士|同学|律师|作者|收款方|付款方|导师|班主任|"
+    "领导|老板"
+)
 _SIGN = r"[ \t]?(?:[:：]|是|为|叫|换成|改成|改为|变更为)[ \t\u3000]?"
 _NAME = rf"(?:{COMPOUND}|[{SURNAMES}])[\u4e00-\u9fff]{{1,2}}?"
 _END = (
@@ -39,7 +45,8 @@ _END = (
     r"你好|您好|电话|手机|家住|因|两位|今天|昨天|明天|现在|最近|目前|反映|来电|表示|申请|投诉|咨询|称其|说[他她])"
 )
 _CUED = re.compile(
-    rf"(?:(?:{_ROLES})(?P<sign>{_SIGN})?|(?:{_NAMED_ROLES})(?P<named>{_SIGN}|[ \t])|(?i:name)(?P<key>[\"']?[ \t]{{0,2}}[:=][ \t]{{0,2}})|\d[.、）)])[ ]?[“\"'「]?(?P<name>{_NAME}){_END}"
+    rf"(?:(?:{_ROLES})(?P<sign>{_SIGN})?|(?:{_NAMED_ROLES})(?P<named>{_SIGN}|[ \t])"
+    rf"|(?i:name)(?P<key>[\"']?[ \t]{{0,2}}[:=][ \t]{{0,2}})|\d[.、）)])[ ]?[“\"'「]?(?P<name>{_NAME}){_END}"
 )
 
 _QUOTED = re.compile(rf"(?P<quote>[\"'])(?P<name>{_NAME})(?P=quote)|>(?P<marked>{_NAME})</")
@@ -47,65 +54,33 @@ _QUOTED = re.compile(rf"(?P<quote>[\"'])(?P<name>{_NAME})(?P=quote)|>(?P<marked>
 # Here even a word of the dictionary is a name: a field of a form, he is called, a name before sex, phone or mail.
 _KIN = "我|他|她|宝宝|孩子|儿子|女儿|弟弟?|妹妹?|哥哥?|姐姐?|爸爸?|妈妈?|老公|老婆|丈夫|妻子|朋友|同事|男|女|对方|名字"
 _CLAUSE = r"(?:^|(?<=[\s，。、；：！？,.;:!?（(“\"'|]))"
+_FIELD = (
+    rf"(?:{_FIELDS})[ \t\u3000]{{0,6}}(?:[】\])\"']{{0,2}}[:：][ \t\u3000\"'“]{{0,3}}|[】\])\"']{{1,2}}[ \"'“]{{0,2}})"
+)
+_KEY = (
+    r"(?i:(?:user|customer|contact|owner|patient|student|full_?|real_?)(?:_?name)?[\"']?[ \t]{0,2}[:=][ \t]{0,2}[\"']?"
+    r"|\bcc[:：]?[ \t]{0,2})"
+)
+_CONTACT = r"电话|手机|1[3-9]\d{9}|\d{17}[\dXx]|[\w.+-]{1,32}@"
 _CERTAIN = re.compile(
-    rf"(?:(?:{_FIELDS})[ \t\u3000]{{0,6}}[】\])\"']{{0,2}}[:： ]?[ \t\u3000\"'“]{{0,2}}|(?:{_KIN})(?:名|就)?叫)(?P<name>{_NAME}){_END}"
+    rf"(?:{_FIELD}|(?:{_KIN})(?:名|就)?叫)(?P<name>{_NAME}){_END}"
     rf"|(?:{_CLAUSE}|患者|病人|学生|员工|候选人|本人)(?P<listed>{_NAME})"
-    r"(?=[，,、；;|\t ：:（(]{1,2}(?:(?:男|女)(?:[，,、。；;\s\d]|$)|电话|手机|1[3-9]\d{9}|\d{17}[\dXx]|[\w.+-]{1,32}@))"
-    rf"|(?i:(?:user|customer|contact|owner|patient|student|full_?|real_?)(?:_?name)?[\"']?[ \t]{{0,2}}[:=][ \t]{{0,2}}[\"']?|\bcc[:：]?[ \t]{{0,2}})"
-    rf"(?P<keyed>{_NAME})(?=[\"'，,、；;\s]|$)"
+    rf"(?=[，,、；;|\t ：:（(]{{1,2}}(?:(?:男|女)(?:[，,、。；;\s\d]|$)|{_CONTACT}))"
+    rf"|{_KEY}(?P<keyed>{_NAME})(?=[\"'，,、；;\s]|$)"
     rf"|{_CLAUSE}(?P<said>{_NAME})(?=说[他她我]|告诉我|[问约]我|把我)"
     rf"|{_CLAUSE}(?P<greeted>{_NAME})(?=(?:同学|先生|女士|小姐)[你您]好)"
 )
 _NO_NAMES = frozenset(
-    [
-        "方便",
-        "包括",
-        "包含",
-        "全部",
-        "全称",
-        "全名",
-        "高级",
-        "明确",
-        "通过",
-        "平台",
-        "单位",
-        "强制",
-        "常用",
-        "常见",
-        "成员",
-        "管理",
-        "关闭",
-        "时间",
-        "时候",
-        "安全",
-        "原因",
-        "马上",
-        "毛重",
-        "金额",
-        "成年",
-        "温馨提示",
-        "明细",
-        "商品",
-        "商家",
-        "管理员",
-        "支付宝",
-        "应该",
-        "项目",
-        "宣布",
-        "连接",
-        "单身",
-        "于是",
-        "解决",
-        "查询",
-        "万一",
-        "向导",
-        "从来",
-        "能力",
-        "安全员",
-        "应聘",
-        "常住",
-        "向日葵",
-    ]
+    re.findall(
+        r"\w+",
+        """
+    方便 包括 包含 全部 全称 全名 高级 明确 通过 平台 单位 强制
+    常用 常见 成员 管理 关闭 时间 时候 安全 原因 马上 毛重 金额
+    成年 明细 商品 商家 管理员 支付宝 应该 应当 应付 应收 应发
+    项目 宣布 连接 单身 于是 解决 查询 万一 向导 从来 能力 安全员 应聘
+    常住 成绩 成本 时长 路线
+    """,
+    )
 )
 
 # 于阿姨,  王总: a surname alone with a title, where a word ends before it.
@@ -129,9 +104,10 @@ _ALONE = re.compile(
     rf"(?:^|(?<=[\s、，。,;；|：:\]】有是和与跟给帮让请找问被由]))(?P<name>[{SURNAMES}][\u4e00-\u9fff]{{2}})"
     r"(?=[\s、，,;；|：:（(\[于的说在是和与]|两位|$)"
 )
-# 上官磊、 wherever it stands; 东方 and 南宫 are mostly words and places.
+# 上官磊、 wherever it stands; 东方 and 南宫 are mostly words and places, 长孙 a grandson.
+_RARE = "|".join(sorted(COMPOUNDS - {"东方", "南宫", "长孙"}))
 _COMPOUND = re.compile(
-    rf"(?P<name>(?:{'|'.join(sorted(COMPOUNDS - {'东方', '南宫', '长孙'}))})(?P<given>[\u4e00-\u9fff]{{1,2}}))(?=$|[^\u4e00-\u9fff]|[和与的是说在]|两位|同学|老师)"
+    rf"(?P<name>(?:{_RARE})(?P<given>[\u4e00-\u9fff]{{1,2}}))(?=$|[^\u4e00-\u9fff]|[和与的是说在]|两位|同学|老师)"
 )
 _SURNAMED = re.compile(
     rf"(?:我|他|她|妈|爸|人家|先生|女士|本人|免贵)姓(?P<name>{COMPOUND}|[{SURNAMES}])(?=[，。,；;、\s]|$)"

@@ -9,21 +9,23 @@ Otherwise it leaves as a mention, which rules may read and the shipped ones do n
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from masking.core.entity import Entity
 
-__all__ = ["MENTIONED_ORGANIZATION", "MENTIONED_PLACE", "stated"]
+__all__ = ["stated"]
 
-MENTIONED_PLACE = "MENTIONED_PLACE"
-MENTIONED_ORGANIZATION = "MENTIONED_ORGANIZATION"
+_MENTIONED = {"LOCATION": "MENTIONED_PLACE", "ORGANIZATION": "MENTIONED_ORGANIZATION"}
 
 _AROUND = 16  # characters on either side in which a cue is looked for
 _DIVISION = re.compile(r"自治[区州县旗]|特别行政区|[省市区县镇乡村州旗]|街道|社区")
 _PLACE_BEFORE = re.compile(
-    r"(?:住在?|家在|家住|老家(?:是|在)?|籍贯(?:是|为)?|户籍地?(?:是|在)?|户口在?|生于|出生[于在地]?|来自|居住?[于在]?|定居[于在]?|暂居|人[在到]|"
+    r"(?:住在?|家在|家住|老家(?:是|在)?|籍贯(?:是|为)?|户籍地?(?:是|在)?|户口在?|生于|出生[于在地]?|来自|居住?[于在]?|"
+    r"定居[于在]?|暂居|人[在到]|"
     r"搬[到去来回]了?|搬家到|[寄送发][到往至回]|配送[到至]|去了|到了|来到|回到|回了|飞[到往]了?|抵达|前往|途经|位于|坐落于?|派驻|调到|分到|"
-    r"(?:地址|住址|所在地|城市|地区|地点|常驻|驻地|收货地|目的地|工作地|办公地)(?:是|为|在|于)?)[ \t\"']{0,2}[:：=]?[ \t\"']{0,2}$"
+    r"(?:地址|住址|所在地|城市|地区|地点|常驻|驻地|收货地|目的地|工作地|办公地)(?:是|为|在|于)?)"
+    r"[ \t\"']{0,2}[:：=]?[ \t\"']{0,2}$"
 )
 _ENGLISH = re.compile(r"[A-Za-z] (?:in|from|to|at|near|of|for|with)[ ]?$")
 _PLACE_AFTER = re.compile(
@@ -55,19 +57,31 @@ def stated(text: str, entities: Sequence[Entity]) -> list[Entity]:
     doubtful = [entity for entity in entities if _is_doubtful(text, entity)]
     if not doubtful:
         return list(entities)
-    general = _general(text)
-    people = [entity.start for entity in entities if entity.label in {"PERSON", "ADDRESS"}]
-    if _NUMBER.search(text) is not None or any(not _within(at, general) for at in people):
+    sentences = _Sentences(text, [entity for entity in entities if entity.label in {"PERSON", "ADDRESS"}])
+    if sentences.tell_of_people or _NUMBER.search(text) is not None:
         doubtful = [entity for entity in doubtful if _is_public(text, entity)]
-    company = [entity.start for entity in entities if entity.label == "PERSON"]
-    unsaid = {entity for entity in doubtful if not _is_said(text, entity, general, company)}
-    return [
-        Entity(one.start, one.end, f"MENTIONED_{_KINDS[one.label]}", one.score) if one in unsaid else one
-        for one in entities
-    ]
+    unsaid = {entity for entity in doubtful if not _is_said(text, entity, sentences)}
+    return [Entity(one.start, one.end, _MENTIONED[one.label], one.score) if one in unsaid else one for one in entities]
 
 
-_KINDS = {"LOCATION": "PLACE", "ORGANIZATION": "ORGANIZATION"}
+class _Sentences:
+    """The sentences of a text that ask or tell about the world, and those with people in them."""
+
+    def __init__(self, text: str, people: Sequence[Entity]) -> None:
+        spans = [found.span() for found in _SENTENCE.finditer(text)]
+        self._starts = [start for start, _ in spans]
+        self._general = [_GENERAL.search(text, start, end) is not None for start, end in spans]
+        self._peopled = {self._at(entity.start) for entity in people}
+        self.tell_of_people = any(not self._general[number] for number in self._peopled)
+        """Whether a sentence is about somebody and not about the world."""
+
+    def _at(self, offset: int) -> int:
+        return bisect_right(self._starts, offset) - 1
+
+    def tell(self, offset: int) -> bool:
+        """Whether the sentence at an offset is about somebody: 听说邓芳在温州结婚了吗 asks, but about a person."""
+        number = self._at(offset)
+        return not self._general[number] or number in self._peopled
 
 
 def _is_doubtful(text: str, entity: Entity) -> bool:
@@ -77,31 +91,19 @@ def _is_doubtful(text: str, entity: Entity) -> bool:
 
 
 def _is_public(text: str, entity: Entity) -> bool:
-    """Whether a name is somebody's in no company: 港澳 in 港澳通行证, a bank as such."""
+    """Whether a name is nobody's in any company: 港澳 in 港澳通行证, a bank as such."""
     if entity.label == "LOCATION":
         return _THING.match(text, entity.end) is not None
     return _BANK.search(text, entity.start, entity.end) is not None
 
 
-def _is_said(text: str, entity: Entity, general: Sequence[tuple[int, int]], people: Sequence[int]) -> bool:
+def _is_said(text: str, entity: Entity, sentences: _Sentences) -> bool:
     """Whether the words beside a place or an organisation say whose it is."""
     before = text[max(0, entity.start - _AROUND) : entity.start]
-    # Whoever is asked about together with a place is there: 听说邓芳在温州结婚了吗
-    asked = next((span for span in general if span[0] <= entity.start < span[1]), None)
-    told = asked is None or any(_within(at, [asked]) for at in people)
     if _ENGLISH.search(before):
         return True
     if entity.label == "ORGANIZATION":
-        return told and _ORGANIZATION_BEFORE.search(before) is not None
+        return _ORGANIZATION_BEFORE.search(before) is not None and sentences.tell(entity.start)
     if _PLACE_BEFORE.search(before) or _PLACE_AFTER.match(text, entity.end, entity.end + _AROUND):
         return True
-    return told and before.endswith(_WAYS)
-
-
-def _general(text: str) -> list[tuple[int, int]]:
-    """The sentences that ask or tell about the world."""
-    return [found.span() for found in _SENTENCE.finditer(text) if _GENERAL.search(found[0])]
-
-
-def _within(at: int, spans: Sequence[tuple[int, int]]) -> bool:
-    return any(start <= at < end for start, end in spans)
+    return before.endswith(_WAYS) and sentences.tell(entity.start)

@@ -40,7 +40,9 @@ _BREAK = re.compile(r"([.!?][\"')]? )|(\n(?!\n))|(\n\n+)")
 _BATCH = 512  # pieces that run together, in windows of one length: padding would change the cost, and may the result
 _BLOCK = 1024  # windows that are sorted by length together
 _PIECES = 510  # the model has 512 positions, two of them for [CLS] and [SEP]
-_LIKELY = 0.2  # share of a label above which a word carries it too, if it is capitalised and stands beside a sure word of that label
+# Share of a label above which a word carries it too, if it is capitalised and stands beside a sure word of that label.
+_LIKELY = 0.2
+
 
 class _Window(NamedTuple):
     """What the model sees, `start`..`end`, and the words it reports: those that begin in `first`..`last`."""

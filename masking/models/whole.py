@@ -1,8 +1,8 @@
 """Chinese names of persons and organisations made whole: what a sequence model cuts off is put back.
 
 The model leaves a surname out (有任佳琪: 佳琪), a rare last character (孟芳萌: 孟芳), all behind the dot of a name from
-another language (阿依古丽·买买提: 阿依古丽), or the kind of an organisation (第一中学: 第一). What stands beside the cut
-decides, by the lists of surnames and of characters that given names are made of.
+another language (阿依古丽·买买提: 阿依古丽), or the kind of an organisation (第一中学: 第一). What stands beside
+the cut decides, by the lists of surnames and of characters that given names are made of.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _SINGLE = frozenset(SURNAMES)
 _SOUNDS = frozenset("哈呵嘿嘻呜啊呃嗯哦喔嗨哎呀噢")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _KIND = re.compile(
-    "(?:妇幼)?保健院|(?:律师|会计师)事务所|外国语学校|职业技术学院|(?:支|分)行|营业部|分理处|(?:有限)?公司|[小中大]学|学[院校]|医院|幼儿园|事务所|委员会"
+    "(?:妇幼)?保健院|(?:律师|会计师)?事务所|外国语学校|职业技术学院|[支分]行|营业部|分理处|(?:有限)?公司|[小中大]学|学[院校]|"
+    "医院|幼儿园|委员会"
 )
 # Where the part before the dot begins behind, and the part after it ends before: words that no transcribed name has.
 _NO_PART = (
@@ -77,7 +78,7 @@ def _listed(text: str, entities: Sequence[Entity]) -> list[Entity]:
 
 
 def _organisation(text: str, entity: Entity, behind: Entity | None) -> Entity:
-    """An organisation with its kind; a short one that a place follows directly is itself a place: 惠州 before 南海区."""
+    """An organisation with its kind; a short one that a place follows is a place itself: 惠州 before 南海区."""
     touches = behind is not None and text[entity.end : behind.start] in {"", " "}
     if touches and behind is not None and behind.label == _PLACE and entity.end - entity.start <= 3:
         return Entity(entity.start, entity.end, _PLACE, entity.score)
@@ -115,7 +116,7 @@ def _end(text: str, entity: Entity, ceiling: int) -> int:
 
 
 def _is_listed_name(text: str, before: Entity, entity: Entity, behind: Entity) -> bool:
-    """Whether a short name between two people, which the model takes for a firm's, is the third's: 唐婉清、万健、丁宇轩."""
+    """Whether a short name between two people, taken for a firm's, is the third's: 唐婉清、万健、丁宇轩."""
     signs = {text[before.end : entity.start], text[entity.end : behind.start]}
     name = text[entity.start : entity.end]
     return signs <= set("、，,/ ") and len(name) <= 3 and name[0] in _SINGLE and GIVEN.issuperset(name[1:])
