@@ -45,12 +45,12 @@ NO_NAMES = frozenset(
         r"\w+",
         """
     January February March April May June July August September October November December Monday Tuesday Wednesday
-    Thursday Friday Saturday Sunday Christmas Easter The This That These Those My Your Our His Her Their Please Thanks
-    Thank Can Could Would Will Should What Which Who How Why When Where Is Are And But Or So If In On At To For From
-    With By As Of It He She We You They Also Then Today Tomorrow Yesterday Dear Hi Hello Hey Best Regards Phone Email
-    Address Name Contact Customer Patient Translate Write Call Send Ask President Minister Senator Judge Captain Sergeant
-    Officer Detective King Queen Prince Princess Pope Saint Uncle Aunt Mount Lake River Street Road Avenue Hotel Hospital
-    School University College Bank Company Inc English French German Spanish
+    Thursday Friday Saturday Sunday Christmas Easter The This That These Those My Your Our His Her Their Please
+    Thanks Thank Can Could Would Will Should What Which Who How Why When Where Is Are And But Or So If In On At To
+    For From With By As Of It He She We You They Also Then Today Tomorrow Yesterday Dear Hi Hello Hey Best Regards
+    Phone Email Address Name Contact Customer Patient Translate Write Call Send Ask President Minister Senator Judge
+    Captain Sergeant Officer Detective King Queen Prince Princess Pope Saint Uncle Aunt Mount Lake River Street Road
+    Avenue Hotel Hospital School University College Bank Company Inc English French German Spanish
     """,
     )
 )

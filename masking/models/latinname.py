@@ -195,7 +195,7 @@ def _entity(text: str, group: list[Word]) -> Entity | None:
             number = form.NUMBER_BEFORE.search(text, max(0, start - 12), start)
             start = number.start() if number else start
         said = text.islower() and form.STATED.search(text, max(0, start - 40), start)
-        if label == _PLACE and text[start:end].islower() and not said:
+        if text[start:end].islower() and text[start:end].isalpha() and not said:
             return None  # caching, lookup
         state = form.STATE_CODE.match(text, end)
         end = state.end() if state else end

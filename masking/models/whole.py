@@ -28,7 +28,7 @@ _KIND = re.compile(
 # Where the part before the dot begins behind, and the part after it ends before: words that no transcribed name has.
 _NO_PART = (
     "的了在是和与及到去从有我你他她它们这那吗呢吧请把被让给对为跟很都也就不没住往离或等说叫做找将已于想要会"
-    "人主户方名位者姓先女男电身现因由学师收号说生今昨明今昨"
+    "人主户方名位者姓先女男电现身因由学师收号生今昨明写著演唱拍导画讲"
 )
 _PART = rf"(?:(?![{_NO_PART}])[\u4e00-\u9fff]){{1,7}}"
 _DOTS = "·•‧・"
