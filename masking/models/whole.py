@@ -21,6 +21,7 @@ _PLACE = "LOCATION"
 _SINGLE = frozenset(SURNAMES)
 _SOUNDS = frozenset("哈呵嘿嘻呜啊呃嗯哦喔嗨哎呀噢")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_LEAD = re.compile("开户(?:银行|行)(?=.)|公司名称|单位名称")  # the field of a form, not the firm in it
 _KIND = re.compile(
     "(?:妇幼)?保健院|(?:律师|会计师)?事务所|外国语学校|职业技术学院|[支分]行|营业部|分理处|(?:有限)?公司|[小中大]学|学[院校]|"
     "医院|幼儿园|委员会"
@@ -35,10 +36,11 @@ _DOTS = "·•‧・"
 _DOTTED = re.compile(rf"{_PART}(?:[{_DOTS}]{_PART}){{1,3}}")
 _BETWEEN = re.compile(r"(?P<sign>[、，,/ ])(?P<name>[\u4e00-\u9fff]{2,3})(?:(?P=sign)|和|与|及|以及)")
 _LISTED = 0.5  # score of a name that only its neighbours give away
+_GIVEN_NAME = re.compile(f"[{''.join(sorted(GIVEN))}]+")
 _LAST = re.compile(rf"(?![{_NO_PART}])[\u4e00-\u9fff](?![\u4e00-\u9fff])")
 # What may follow a name directly; a clause that goes on otherwise makes the last character doubtful.
 _BEHIND = re.compile(
-    r"$|[^\u4e00-\u9fff]|[的是在说和与于把被给让从到向去因住跟]|先生|女士|小姐|老师|护士|医生|同学|教授|经理|[你您]好"
+    r"$|[^\u4e00-\u9fff]|[的是在说和与于把被给让从到向去因住跟]|先生|女士|小姐|老师|护士|医生|同学|教授|经理|[你您]好|家[漏里的住门]"
 )
 _BEFORE = frozenset("是和与跟给找叫请让被对由向问见谢陪到为有或位名的归及户主人者系即如像着替帮送以客家里东友")
 
@@ -83,7 +85,9 @@ def _organisation(text: str, entity: Entity, behind: Entity | None) -> Entity:
     if touches and behind is not None and behind.label == _PLACE and entity.end - entity.start <= 3:
         return Entity(entity.start, entity.end, _PLACE, entity.score)
     kind = None if touches else _KIND.match(text, entity.end)
-    return Entity(entity.start, kind.end(), _ORGANIZATION, entity.score) if kind else entity
+    lead = _LEAD.match(text, entity.start, entity.end)
+    start, end = lead.end() if lead else entity.start, kind.end() if kind else entity.end
+    return Entity(start, end, _ORGANIZATION, entity.score) if start < end else entity
 
 
 def _start(text: str, entity: Entity, floor: int) -> int:
@@ -104,15 +108,11 @@ def _start(text: str, entity: Entity, floor: int) -> int:
 def _end(text: str, entity: Entity, ceiling: int) -> int:
     """Where the name ends, a third character behind surname and one more included."""
     start, end = entity.start, entity.end
-    if (
-        end - start == 2
-        and text[start] in _SINGLE
-        and end < ceiling
-        and text[end] in GIVEN
-        and _BEHIND.match(text, end + 1)
-    ):
-        return end + 1
-    return end
+    if text[start:end] in COMPOUNDS:  # 慕容 | 国庆
+        given = _GIVEN_NAME.match(text, end, min(ceiling, end + 2))
+        return given.end() if given else end
+    short = end - start == 2 and text[start] in _SINGLE and end < ceiling
+    return end + 1 if short and text[end] in GIVEN and _BEHIND.match(text, end + 1) else end
 
 
 def _is_listed_name(text: str, before: Entity, entity: Entity, behind: Entity) -> bool:
