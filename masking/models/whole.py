@@ -100,9 +100,11 @@ def _start(text: str, entity: Entity, floor: int) -> int:
         if begin >= floor and whole and text[begin : begin + 2] in COMPOUNDS - {"长孙"}:
             return begin
     before = start - 1
+    if before < floor or text[before] not in _SINGLE:
+        return start
     alone = before == 0 or _HAN.match(text, before - 1) is None or text[before - 1] in _BEFORE
     lacks = end - start == 2 and text[start] not in _SINGLE and GIVEN.issuperset(text[start:end])
-    return before if before >= floor and lacks and text[before] in _SINGLE and alone else start
+    return before if lacks and alone else start
 
 
 def _end(text: str, entity: Entity, ceiling: int) -> int:
