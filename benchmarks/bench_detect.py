@@ -1,9 +1,9 @@
 """How well a category finds what is labelled: precision, recall, F1, exact and by overlap, leaks and false alarms.
 
-    python benchmarks/bench_detect.py [-c CATEGORY]... [--names off] [--json] [FILE.jsonl]...
+    python benchmarks/bench_detect.py [-c CATEGORY]... [--names off] [--json] [--fresh SEED | FILE.jsonl...]
 
 Without files: benchmarks/data/*.jsonl, and the public sets of the same form beside this repository where they are
-present. A line of a file is `{"text", "spans": [{"start", "end", "label"}], "lang"}`, offsets in characters. Labels of
+present. With `--fresh`: texts that `fresh.py` writes anew for the seed, in its two wordings. A line of a file is `{"text", "spans": [{"start", "end", "label"}], "lang"}`, offsets in characters. Labels of
 both sides are folded to one name each (`labels.json`), addresses and places count as one, only labels that a file
 holds are scored. *overlap*: the same label anywhere in common. *cover*: the share of labelled values whose every
 letter and digit is masked, under any label. *false alarms*: findings of any kind in documents without spans.
@@ -17,7 +17,7 @@ import statistics
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -186,7 +186,11 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def measure(path: Path, masker: Any) -> Result:
     """Scan every document of a file, and score it."""
-    documents = read(path)
+    return scanned(read(path), masker)
+
+
+def scanned(documents: Sequence[dict[str, Any]], masker: Any) -> Result:
+    """Scan every document, and score it."""
     started = time.perf_counter()
     found = [
         [(finding.start, finding.end, finding.entity) for finding in masker.scan(document["text"])]
@@ -239,28 +243,42 @@ def _line(name: str, row: dict[str, Any], alarms: str) -> str:
     return f"| {name} | {row['gold']} | {row['found']} | {shares} | {alarms} |"
 
 
+def _sets(files: Sequence[Path], seed: int | None) -> Iterator[tuple[str, Sequence[dict[str, Any]]]]:
+    """What is to be scored: name and documents."""
+    if seed is not None:
+        from fresh import KINDS, WORDINGS, documents
+
+        for kind in KINDS:
+            for wording in WORDINGS:
+                yield f"fresh {kind}, wording {wording.upper()}", documents(kind, wording, seed)
+        return
+    paths = list(files) or sorted((HERE / "data").glob("*.jsonl"))
+    if not files:
+        own = {path.name for path in paths}
+        paths += sorted(path for path in NEIGHBOURS.glob("*.jsonl") if path.name not in own)
+        if not NEIGHBOURS.is_dir():
+            print("the public sets are not beside this repository: skipped", file=sys.stderr)
+    for path in paths:
+        yield path.stem, read(path)
+
+
 def main() -> None:
     """Print the table, or a JSON line per file."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("files", nargs="*", type=Path, metavar="FILE.jsonl")
     arguments.add_argument("-c", "--category", action="append", help="default: Everything")
     arguments.add_argument("--names", choices=("on", "off"), default="on")
+    arguments.add_argument("--fresh", type=int, metavar="SEED", help="texts of fresh.py instead of files")
     arguments.add_argument("--json", action="store_true", help="one JSON object per file")
     given = arguments.parse_args()
 
     from masking import Masker
 
-    files = given.files or sorted((HERE / "data").glob("*.jsonl"))
-    if not given.files:
-        own = {path.name for path in files}
-        files += sorted(path for path in NEIGHBOURS.glob("*.jsonl") if path.name not in own)
-        if not NEIGHBOURS.is_dir():
-            print("the public sets are not beside this repository: skipped", file=sys.stderr)
     masker = Masker(given.category or ["Everything"], names=given.names)
     masker.scan("Warm up: 张伟, Ryan Green, 13800138000")
     rows = []
-    for path in files:
-        rows.append(as_json(path.stem, measure(path, masker)))
+    for name, documents in _sets(given.files, given.fresh):
+        rows.append(as_json(name, scanned(documents, masker)))
         if given.json:
             print(json.dumps(rows[-1], ensure_ascii=False), flush=True)
     if not given.json:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +24,24 @@ def bench() -> ModuleType:
     sys.modules["bench_detect"] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize("wording", ["a", "b"])
+@pytest.mark.parametrize("kind", ["zh", "en", "synth", "secrets"])
+def test_fresh_texts_are_the_same_for_a_seed_and_their_spans_lie_on_what_was_filled_in(
+    monkeypatch: pytest.MonkeyPatch, kind: str, wording: str
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARK.parent))
+    fresh = importlib.import_module("fresh")
+    once, again, other = (fresh.documents(kind, wording, seed) for seed in (1, 1, 2))
+
+    assert once == again != other
+    assert len(once) > 200
+    for one in once:
+        assert not re.search(r"\{[a-z_0-9]+\}", one["text"]), one["text"]
+        ends = [0, *(span["end"] for span in one["spans"])]
+        assert all(before <= span["start"] < span["end"] for before, span in zip(ends, one["spans"], strict=False))
+        assert all(one["text"][span["start"] : span["end"]].strip() for span in one["spans"])
 
 
 def document(text: str, *spans: tuple[int, int, str], lang: str = "en") -> dict[str, Any]:

@@ -37,6 +37,7 @@ PROMISED = {
         "USCC", "TAX_ID", "BUSINESS_ID", "US_EIN", "EU_VAT", "LEI", "EMPLOYEE_ID", "CONTRACT_ID", "INVOICE_ID",
         "ORGANIZATION",
     },
+    "Profile": {"AGE", "NATIONALITY", "OCCUPATION", "URL"},
     "Minimal": {"ID_CARD", "BANK_CARD", "PHONE_NUMBER", "EMAIL_ADDRESS", "PRIVATE_KEY", "US_SSN"},
     "Everything": set(),
 }  # fmt: skip

@@ -30,7 +30,7 @@ _TEMPLATE: Final = re.compile(
 )
 # A name of a program: called, indexed or dotted.
 _CODE: Final = re.compile(
-    r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)*(?:[(\[{].*|(?:\.|->|::)[\w$.]*)", re.ASCII
+    r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)*(?:[(\[{].*|(?:\.|->|::)(?:[A-Za-z_$][\w$.]*)?)", re.ASCII
 )
 _DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)+", re.ASCII)
 _PATH: Final = re.compile(r"(?:[.~]?/|[A-Za-z]:\\|https?://|file:)", re.ASCII)
@@ -40,7 +40,7 @@ _TERM: Final = re.compile(
     r"|float|u|i|h|s|k8|ipv|win|es|rs|hs|ps|cp|iso|gb|fido|kdf|nist)[-_]?\d[\w./-]*"
     r"|(?:required|optional|nullable|string|sometimes|confirmed)[|:,;].*"
     r"|\d+[-_]?(?:bits?|bytes?|chars?|characters?|digits?|days?|hours?|h|min|minutes?|s|sec|seconds?|ms|[kmgt]b?|fa|d"
-    r"|st|nd|rd|th|x|%)|\d+(?:[.,:/~-]\d+)*\+?|(?:[a-z]+_)+[a-z]*\d?|[A-Z]+(?:_[A-Z\d]+)+)",
+    r"|st|nd|rd|th|x|%)|\d+(?:[.,:/~-]\d+)*\+?|(?:[a-z]+_)+[a-z]*\d?|(?-i:[A-Z]+(?:_(?:[A-Z]+\d{0,2}|\d{1,2}))+))",
     re.ASCII | re.IGNORECASE,
 )
 _NOT_A_WORD_PASSWORD: Final = re.compile(

@@ -35,17 +35,31 @@ _NAMED = re.compile(
 _NUMBERED = re.compile(
     rf"[ \u3000]?(?P<name>{_NAME}{{0,8}}?)[ \u3000]?第?{_NUMBER} ?"
     r"(?P<unit>[号號][院楼樓门]|[号號](?![线店机码令车文公选位前后上下晚早])|弄|栋|棟|幢|座(?![谈城位])|单元|層|层|樓|楼(?![盘市])|室|"
-    r"户(?![口外])|院(?![士长校])|组(?![织长合])|房(?![间产价东]))"
+    r"户(?![口外])|院(?![士长校])|组(?![织长合])|房(?![间产价东])|[#＃](?=\d))"
 )
-_ROOM = re.compile(r"[ \u3000\-—－]?[A-Za-z]?\d{2,4}(?:[-—－]\d{1,4})?(?![\dA-Za-z.:：年月日元个点%％号楼层栋室])")
+_ROOM = re.compile(
+    r"[ \u3000\-—－]?[A-Za-z]?\d{2,4}(?:[-—－]\d{1,4})?"
+    r"(?:室|房(?![间产价东])|户(?![口外])|(?![\dA-Za-z:：年月日元个点%％号楼层栋]|\.\d))"
+)
 _ROAD_END = re.compile(r"(?:[路街道巷里村弄坊庄]|胡同|段)$")
 _ROAD = re.compile(rf"(?:大道|大街|胡同|[街巷弄]|(?<![公铁马网线思出电半])路){_STRETCH}$")
 # What the model itself has seen of numbers: a road with a number, a building at the end.
 _ROAD_NUMBER = re.compile(
-    rf"(?:大道|大街|胡同|[路街道巷弄村段])第?{_NUMBER}[号號弄]|{_NUMBER}(?:[号號][院楼樓]|[栋棟幢座室户]|单元)"
+    rf"(?:大道|大街|胡同|[路街道巷弄村段])第?{_NUMBER}[号號弄]|{_NUMBER}(?:[号號][院楼樓]|[栋棟幢座室户]|单元)|\d[#＃]\d"
 )
-_BUILDING = re.compile(rf"{_NUMBER}(?:[号號][院楼樓]|[栋棟幢座层層楼樓弄]|单元)$")
+_BUILDING = re.compile(rf"{_NUMBER}(?:[号號][院楼樓]|[栋棟幢座层層楼樓弄#＃]|单元)$")
 _STOREY = re.compile(r"(?<=[号號])[院楼樓](?![盘市长])")
+
+# A building and a room in it are somebody's home or office, whatever the estate is called.
+_HOME = re.compile(
+    rf"(?P<name>(?![号弄]){_NAME}{{2,12}})(?=\d{{1,3}}(?:号楼|[栋幢座#＃])[ ]?(?:\d{{1,2}}单元[ ]?)?"
+    r"(?:\d{2,4}(?:[室房户]|(?!\d))|\d{1,2}[层楼]))"
+)
+_LEAD = re.compile(r".*(?:改[成为到]|地址|位于|业主|收货|房子|学校|小区|寄|送|回|放|搬|家住)")
+_ESTATE = re.compile(r"家园|花园|小区|庄园|公馆|公寓|国际|新村|[苑城府湾里村院]")
+_CUT = re.compile(r"(?<=\d)(?:号楼|单元|[栋幢座层楼室户房])")  # 28号楼4 | 单元1406
+_INSTITUTION = re.compile(r"(?:医院|大学|学院|学校|公司)$")
+_HOMELY = 0.5  # score of a place that the model did not see
 
 _NAMED_AT_MOST = 4  # named elements in a row that the model did not see: 县, 路, estate, and one to spare
 _PLACE = "LOCATION"
@@ -58,6 +72,7 @@ def join_addresses(text: str, entities: Sequence[Entity]) -> list[Entity]:
     `entities` come in order and do not overlap. People and organisations that lie inside an address (丽娟县,
     中海国际社区) are part of it and disappear; one that an address would cut in two stops the address before it.
     """
+    entities = _with_homes(text, entities)
     joined: list[Entity] = []
     index = 0
     while index < len(entities):
@@ -71,6 +86,34 @@ def join_addresses(text: str, entities: Sequence[Entity]) -> list[Entity]:
         fine = numbered or _ROAD.search(text, start, end) or _ROAD_NUMBER.search(text, start, end)
         joined.append(Entity(start, end, _ADDRESS if fine else _PLACE, entity.score))
     return _over_commas(text, joined)
+
+
+def _with_homes(text: str, entities: Sequence[Entity]) -> list[Entity]:
+    """The same entities, and as places also what a building and a room follow: 机械厂家属院17#4单元304."""
+    result: list[Entity] = []
+    index = 0
+    for home in _HOME.finditer(text):
+        start, end = home.span("name")
+        lead = _LEAD.match(text, start, end)
+        start = lead.end() if lead else start
+        while index < len(entities) and entities[index].end <= start:
+            result.append(entities[index])
+            index += 1
+        behind = index
+        while behind < len(entities) and entities[behind].start < end:
+            behind += 1
+        met = entities[index:behind]
+        if any(entity.label == _PLACE for entity in met) or _INSTITUTION.search(text, start, end):
+            continue
+        if end - start < 2 or (met and met[-1].end > end):
+            continue
+        # 紫薇家园 is an estate, 张三紫薇家园 a person and an estate
+        named = bool(met) and met[0].label == "PERSON"
+        if named and (met[0].start < start or not _ESTATE.fullmatch(text, met[0].end, end)):
+            continue
+        result.append(Entity(min([start, *(entity.start for entity in met)]), end, _PLACE, _HOMELY))
+        index = behind
+    return [*result, *entities[index:]]
 
 
 def _follow(text: str, start: int, end: int, entities: Sequence[Entity], index: int) -> tuple[int, int, bool]:
@@ -89,13 +132,19 @@ def _follow(text: str, start: int, end: int, entities: Sequence[Entity], index: 
         grown = end
         for more in (_STOREY.match(text, end), _ROOM.match(text, end) if building else None):
             grown = more.end() if more else grown
+        if grown == end and (cut := _CUT.match(text, end)):
+            grown = cut.end()
         if grown == end:
             grown = _numbered_end(text, end, already=numbered)
         behind = index
         while behind < len(entities) and entities[behind].start < grown:
             behind += 1
-        if grown == end or (behind > index and entities[behind - 1].end > grown):
+        if grown == end:
             return end, index, numbered
+        if behind > index and entities[behind - 1].end > grown:
+            if entities[behind - 1].label != _PLACE:
+                return end, index, numbered
+            grown = entities[behind - 1].end  # 融 | 景城7号楼: the model cut a name in two
         end, index, numbered = grown, behind, True
 
 

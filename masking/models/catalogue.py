@@ -115,7 +115,7 @@ _ZH = ModelPackage(
         }
     ),
     languages=("zh",),
-    labels=("PERSON", "LOCATION", "ADDRESS", "ORGANIZATION"),
+    labels=("PERSON", "LOCATION", "ADDRESS", "ORGANIZATION", "MENTIONED_PLACE", "MENTIONED_ORGANIZATION"),
 )
 
 _LATIN = ModelPackage(
@@ -172,6 +172,7 @@ _LATIN = ModelPackage(
         "PERSON",
         "LOCATION",
         "ADDRESS",
+        "MENTIONED_PLACE",
         "EMAIL",
         "PHONE",
         "URL",

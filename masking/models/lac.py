@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from masking.core.entity import Entity
 from masking.models.address import join_addresses
 from masking.models.cue import CuedNames
+from masking.models.mention import stated
 from masking.models.network import network
+from masking.models.whole import whole_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +103,7 @@ class Lac:
                 while batch := list(islice(group, _BATCH)):
                     for number, entity in self._run(batch, length):
                         found[number].append(entity)
-        return [join_addresses(text, _apart(entities)) for text, entities in zip(texts, found, strict=True)]
+        return [_finished(text, entities) for text, entities in zip(texts, found, strict=True)]
 
     def _run(self, batch: list[_Window], length: int) -> Iterator[tuple[int, Entity]]:
         import numpy as np
@@ -214,6 +216,11 @@ def _confidence(emissions: NDArray[np.float32], tags: NDArray[np.intp]) -> float
     powers = np.exp(emissions - emissions.max(axis=1, keepdims=True))
     shares = powers[np.arange(len(tags)), tags] / powers.sum(axis=1)
     return round(float(shares.mean()), 4)
+
+
+def _finished(text: str, entities: list[Entity]) -> list[Entity]:
+    """What the network and the cues gave, made whole: names, addresses, and what is only mentioned told apart."""
+    return stated(text, join_addresses(text, whole_names(text, _apart(entities))))
 
 
 def _apart(entities: list[Entity]) -> list[Entity]:

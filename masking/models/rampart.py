@@ -15,6 +15,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from masking.core.entity import Entity
+from masking.models.latinname import LABELS, PERSON, SURE, Word, entities
 from masking.models.network import network, probabilities
 from masking.models.wordpiece import Piece, WordPiece
 
@@ -24,21 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rampart"]
 
-_PERSON, _ADDRESS, _PLACE = "PERSON", "ADDRESS", "LOCATION"
-_LABELS = {
-    "GIVEN_NAME": _PERSON,
-    "SURNAME": _PERSON,
-    "BUILDING_NUMBER": _ADDRESS,
-    "STREET_NAME": _ADDRESS,
-    "SECONDARY_ADDRESS": _ADDRESS,
-    "ZIP_CODE": _ADDRESS,
-    "CITY": _ADDRESS,
-    "STATE": _ADDRESS,
-}
-_PLAIN_PLACES = {"CITY", "STATE"}
-
 _LATIN = re.compile("[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff]+")
-_LATIN_WORD = re.compile(_LATIN.pattern[:-1] + "{2,}")
 # Chinese, Japanese and Korean: the model was not made for them, and labels them only by the company they keep.
 _OTHER_SCRIPT = re.compile("[\u1100-\u11ff\u2e80-\ud7ff\uf900-\uffdc\U00020000-\U0003ffff]")
 # Nobody's name is 200 characters long without a blank: base64, hashes, minified code. They would cost most of the time.
@@ -53,46 +40,8 @@ _BREAK = re.compile(r"([.!?][\"')]? )|(\n(?!\n))|(\n\n+)")
 _BATCH = 512  # pieces that run together, in windows of one length: padding would change the cost, and may the result
 _BLOCK = 1024  # windows that are sorted by length together
 _PIECES = 510  # the model has 512 positions, two of them for [CLS] and [SEP]
-_SURE = 0.5  # share of a label above which a word carries it
-_JOINT = 24  # characters that at most stand between two words of one entity: ", Apartment #"
-_LIKELY = 0.2  # ... above which it carries it too, if it is capitalised and stands beside a sure word of that label
-
-_BLANKS = r"[ \t\u00a0]{0,2}"
-_PERSON_GAP = re.compile(rf"{_BLANKS}[-\u2010\u2011'\u2019]?{_BLANKS}|[ \u00a0][A-Z]\.?[ \u00a0]")
-_INITIAL_GAP = re.compile(r"\.[ \t\u00a0]?")
-# What stands between the parts of an address without being labelled: Suite, Apt., P.O. Box, state codes before a
-# postcode.
-_DESIGNATOR = r"(?:Suite|Ste|Apt|Apartment|Unit|Room|Rm|Floor|Fl|Flat|Box|P\.?O\.? Box|Street|St|No|Nr|N\u00ba)\.?"
-_ADDRESS_GAP = re.compile(
-    rf"(?i:{_BLANKS}[,.;#/\-\u2013]?{_BLANKS}(?:\n{_BLANKS}){{0,2}}(?:{_DESIGNATOR}{_BLANKS}#?){{0,2}})"
-    r"|,?[ \n]{1,2}(?:[A-Z]{2,3} ){1,2}|[,.]? ?\([^()\n]{1,12}\) ?"
-)
-# ... and what opens one: Unit 12; postcode 3520. Without such a word a number alone is no address.
-_ADDRESS_START = re.compile(
-    rf"(?i:\b(?:Suite|Ste|Apt|Apartment|Unit|Flat|(?:P\.?O\.? )?Box|Postbox|Postfach)\.?{_BLANKS}#?"
-    rf"|\b(?P<code>ZIP|ZIP code|Post ?code|Postal code|PLZ|CAP|CEP|C\.?P\.?)(?: is|:)?{_BLANKS})$"
-)
-# A middle initial with a capitalised word behind it makes that word a surname: Janka M. Szasz.
-_SURNAME = re.compile(r"[ \u00a0][A-Z]\.?[ \u00a0](?=[^\W\d_a-z])[^\W\d_]+(?:[-'\u2019][^\W\d_]+)?")
-_OTHER_GAP = re.compile(r"[ \t\u00a0().,/+\-]{0,3}")
-# A surname that a company is called by. Two surnames joined by "and" stay people: they may be.
-_COMPANY = re.compile(
-    r",? (?:(?:&|and|und|et|y) (?:Sons|Co|Company|Partners|Brothers|Associates)|Inc|LLC|LLP|Ltd|Limited|PLC|Corp|"
-    r"Corporation|Incorporated|Group|Holdings|GmbH|AG|KG|SARL|SAS|SpA|BV|NV)\b"
-)
-# The rest of a mail address behind what looks like a name, and its beginning before it.
-_MAIL_BEHIND = re.compile(r"[A-Za-z0-9_.+-]{0,64}@[A-Za-z0-9]")
-_MAIL_BEFORE = re.compile(r"[A-Za-z0-9]@[A-Za-z0-9.-]{0,64}$")
-
-
-class _Word(NamedTuple):
-    """One word that the model labels: its place, our label, the model's own kind, and how sure it is."""
-
-    start: int
-    end: int
-    label: str
-    kind: str
-    score: float
+# Share of a label above which a word carries it too, if it is capitalised and stands beside a sure word of that label.
+_LIKELY = 0.2
 
 
 class _Window(NamedTuple):
@@ -126,11 +75,11 @@ class Rampart:
         names: dict[str, str] = json.loads(files["config.json"])["id2label"]
         kinds = [names[str(number)].partition("-")[2] for number in range(len(names))]
         self._kinds = sorted(set(kinds) - {""})
-        self._labels = sorted({_LABELS.get(kind, kind) for kind in self._kinds})
+        self._labels = sorted({LABELS.get(kind, kind) for kind in self._kinds})
         # B- and I- of a kind count together, and so do the kinds of one label: a first name or a surname is a person.
         self._by_kind = np.array([[name == kind for kind in self._kinds] for name in kinds], dtype=np.float32)
         self._by_label = np.array(
-            [[_LABELS.get(kind, kind) == label for label in self._labels] for kind in self._kinds], dtype=np.float32
+            [[LABELS.get(kind, kind) == label for label in self._labels] for kind in self._kinds], dtype=np.float32
         )
 
     def find(self, text: str) -> list[Entity]:
@@ -147,12 +96,12 @@ class Rampart:
         Equal to one after another: what the model says of a window does not depend on its company in a batch.
         """
         texts = list(texts)
-        words: list[list[_Word]] = [[] for _ in texts]
+        words: list[list[Word]] = [[] for _ in texts]
         parts = (part for number, text in enumerate(texts) for part in self._parts(text, number))
         while block := list(islice(parts, _BLOCK)):
             for part, kinds in zip(block, self._all_shares(block), strict=True):
                 words[part.number].extend(self._labelled(part, kinds))
-        return [_entities(text, some) for text, some in zip(texts, words, strict=True)]
+        return [entities(text, some) for text, some in zip(texts, words, strict=True)]
 
     def _parts(self, text: str, number: int) -> Iterator[_Part]:
         for window in _windows(text):
@@ -162,13 +111,13 @@ class Rampart:
                 starts = [position for position, piece in enumerate(some) if piece.opens or not position]
                 yield _Part(text, number, window, some, starts)
 
-    def _labelled(self, part: _Part, kinds: NDArray[np.float32]) -> Iterator[_Word]:
+    def _labelled(self, part: _Part, kinds: NDArray[np.float32]) -> Iterator[Word]:
         text, _, window, pieces, starts = part
         labels = kinds @ self._by_label
         best = labels.argmax(axis=1)
         for row in (labels.max(axis=1) > _LIKELY).nonzero()[0]:
             start = pieces[starts[row]].start + window.start
-            sure = bool(labels[row, best[row]] > _SURE)
+            sure = bool(labels[row, best[row]] > SURE)
             if not window.first <= start < window.last or not (sure or text[start].isupper()):
                 continue
             if _OTHER_SCRIPT.match(text, start):
@@ -178,7 +127,8 @@ class Rampart:
                 end += 1  # the accent of the last letter, where it is a code point of its own
             label = self._labels[best[row]]
             own = kinds[row] * self._by_label[:, best[row]]
-            yield _Word(start, end, label, self._kinds[int(own.argmax())], float(labels[row, best[row]]))
+            person = float(labels[row, self._labels.index(PERSON)])
+            yield Word(start, end, label, self._kinds[int(own.argmax())], float(labels[row, best[row]]), person)
 
     def _all_shares(self, parts: list[_Part]) -> list[NDArray[np.float32]]:
         """For each part, for each of its words: the mean over its pieces of the probability of each kind."""
@@ -258,71 +208,3 @@ def _latin(text: str, begin: int, stop: int) -> Iterator[tuple[int, int]]:
         end = run.end()
     if start >= 0:
         yield max(begin, start - _AROUND), min(stop, end + _AROUND)
-
-
-def _entities(text: str, words: Iterable[_Word]) -> list[Entity]:
-    return [entity for group in _groups(text, words) if (entity := _entity(text, group)) is not None]
-
-
-def _groups(text: str, words: Iterable[_Word]) -> Iterator[list[_Word]]:
-    """Words that make one entity together: of one label, with nothing but a joint between them."""
-    group: list[_Word] = []
-    for word in words:
-        if group and word.start < group[-1].end:
-            continue
-        if group and not _joins(text, group[-1], word):
-            yield group
-            group = []
-        group.append(word)
-    if group:
-        yield group
-
-
-def _joins(text: str, before: _Word, word: _Word) -> bool:
-    if word.label != before.label or word.start - before.end > _JOINT:
-        return False
-    between = text[before.end : word.start]
-    if word.label == _PERSON:
-        if _PERSON_GAP.fullmatch(between):
-            return True
-        # The full stop of an initial: John F. Kennedy, but not: I met Ann. Mary said
-        return before.end - before.start <= 2 and _INITIAL_GAP.fullmatch(between) is not None
-    if word.label == _ADDRESS:
-        # Paris, London are two cities; Paris, Texas is one place.
-        cities = before.kind == word.kind and word.kind in _PLAIN_PLACES and "," in between
-        return not cities and _ADDRESS_GAP.fullmatch(between) is not None
-    return before.kind == word.kind and _OTHER_GAP.fullmatch(between) is not None
-
-
-def _entity(text: str, group: list[_Word]) -> Entity | None:
-    """The entity that a group of words makes; None where no word is sure or the shape speaks against it."""
-    start, end, label = group[0].start, group[-1].end, group[0].label
-    while start < end and not text[start].isalnum() and text[start] not in "(+#":
-        start += 1
-    while start < end and not (text[end - 1].isalnum() or unicodedata.category(text[end - 1]) == "Mn"):
-        end -= 1
-    if start == end or all(word.score <= _SURE for word in group):
-        return None
-    alike = all(word.kind == group[0].kind for word in group)
-    if label == _PERSON:
-        surname = _SURNAME.match(text, end) if alike else None
-        end = surname.end() if surname else end
-        if not _is_name(text, start, end):
-            return None
-    elif label == _ADDRESS:
-        label = _PLACE if all(word.kind in _PLAIN_PLACES for word in group) else _ADDRESS
-        opening = _ADDRESS_START.search(text, max(start - 16, 0), start)
-        if opening is None and _LATIN_WORD.search(text, start, end) is None:
-            return None  # a number alone: a port, an age, a part of an invoice number
-        start = opening.start() if opening and not opening["code"] else start
-    if label in {_PERSON, _PLACE} and alike and _COMPANY.match(text, end):
-        return None
-    return Entity(start, end, label, round(sum(word.score for word in group) / len(group), 4))
-
-
-def _is_name(text: str, start: int, end: int) -> bool:
-    """False for what is no name in Latin script: digits, one letter, the beginning of a mail address."""
-    found = text[start:end]
-    if _LATIN_WORD.search(found) is None or any(char.isdigit() for char in found):
-        return False
-    return not (_MAIL_BEHIND.match(text, end) or _MAIL_BEFORE.search(text, max(start - 66, 0), start))
