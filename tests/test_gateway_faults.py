@@ -33,7 +33,8 @@ from masking.vault import new_key
 
 ROOT = Path(__file__).parents[1]
 PHONE, OTHER = "13800138000", "13900139000"
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+# It says that it closes: a request that were sent into that moment would be lost.
+HEAD = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 MASKED = "<PHONE_NUMBER_1>"
 
 
