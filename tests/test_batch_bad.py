@@ -196,7 +196,8 @@ def test_an_input_that_changed_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
 def _program(source: Path, output: Path, *, limit: int = 0) -> subprocess.Popen[str]:
     program = f"""
-import resource, sys
+import resource, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell puts in the background ignores it
 if {limit}: resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 from masking.cli import main
 sys.argv = ["masking", "batch", {str(source)!r}, "-o", {str(output)!r}, "--names", "off", "-w", "2"]
