@@ -335,10 +335,13 @@ class Automaton:
         move = state.pieces.get(piece)
         if move is None:
             move = self._walked(state, piece)
-            if len(piece) <= _SHORT_PIECE and self._moves < _MOST_MOVES:
-                self._moves += 1
-                state.pieces[piece] = move
+            self._note(state, piece, move)
         return move
+
+    def _note(self, state: State, piece: str, move: Move) -> None:
+        if len(piece) <= _SHORT_PIECE and self._moves < _MOST_MOVES:
+            self._moves += 1
+            state.pieces[piece] = move
 
     def _walked(self, state: State, piece: str) -> Move:
         """One piece on, character by character."""
@@ -372,10 +375,10 @@ class Automaton:
         """
         if not 0 < len(piece) <= _LONGEST_PIECE or not (piece.isascii() or all(map(self._seen, piece))):
             return None
-        move = self._walked(before.state, piece)
+        move = before.state.pieces.get(piece) or self._walked(before.state, piece)
         kept, state = move.kept, move.state
         later = before is before.state.later
-        known: Reckoned
+        known: Reckoned | None = None
         if kept and kept[0] == 0:
             same = kept == _UP_TO[len(before.state.groups)]
             if move.touched:
@@ -383,7 +386,7 @@ class Automaton:
             else:
                 known = (-2 if same else -3, state.later if later else state.moves, kept)
         elif later or move.touched:
-            return None
+            pass
         elif not kept:
             known = (-1, state.moves, ())
         elif kept[0] < 0:
@@ -391,9 +394,9 @@ class Automaton:
             if waits == 1 and piece[0] == " ":
                 waits = 0  # the blank before a word waits with it: to cut it off would cost more than all the rest
             known = (waits, state.moves, tuple([-1 - offset - waits for offset in kept]))
-        else:
-            return None
-        if self._are_alike(before.state, piece):
+        if known is None:
+            self._note(before.state, piece, move)  # to be thought about, but not walked again
+        elif self._are_alike(before.state, piece):
             before.digits[len(piece)] = known
         elif self._reckoned < _MOST_MOVES:
             self._reckoned += 1
