@@ -18,14 +18,18 @@ from typing import Any
 __all__ = ["BATCHES", "REDACTORS", "RESTORERS", "Batch", "Peer", "Ready", "presidio_engine"]
 
 
-def presidio_engine() -> Any:
-    """Presidio's AnalyzerEngine with all default English pattern recognisers, without a model; the list of suffixes is
-    the one that ships."""
+def presidio_engine(pipeline: str = "") -> Any:
+    """Presidio's AnalyzerEngine with all default English recognisers: with a spaCy pipeline, or the pattern recognisers
+    alone. The list of suffixes is the one that ships."""
     import tldextract
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-    from presidio_analyzer.nlp_engine import NoOpNlpEngine
+    from presidio_analyzer.nlp_engine import NlpEngineProvider, NoOpNlpEngine
 
     tldextract.extract = tldextract.TLDExtract(suffix_list_urls=()).__call__
+    if pipeline:
+        models = [{"lang_code": "en", "model_name": pipeline}]
+        provider = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": models})
+        return AnalyzerEngine(nlp_engine=provider.create_engine(), supported_languages=["en"])
     nothing = NoOpNlpEngine(models=[{"lang_code": "en", "model_name": "none"}])
     nothing.load()
     registry = RecognizerRegistry()

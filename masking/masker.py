@@ -351,11 +351,15 @@ def detector(source: ModelSource | PresidioSource | SpacySource) -> Detect:
         case SpacySource():
             from masking import presidio
 
-            return presidio.spacy_pipeline(source)
+            return presidio.spacy_pipeline(source).find
 
 
-def _together(source: ModelSource) -> Callable[[Sequence[str]], Sequence[Sequence[Entity]]] | None:
+def _together(source: ModelSource | SpacySource) -> Callable[[Sequence[str]], Sequence[Sequence[Entity]]] | None:
     """What finds the names of many texts at once, where the model can."""
+    if isinstance(source, SpacySource):
+        from masking import presidio
+
+        return presidio.spacy_pipeline(source).find_many
     from masking import models
 
     model = models.load(source.model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from masking import ConfigurationError, Masker, RuleError, UnmaskableError
+from masking.presidio.pipeline import Pipeline
+from masking.presidio.pipeline import pipeline as loaded
 
 HEAD = 'category: Mine\nversion: "1"\nabout: {en: Mine, zh: 我的}\nrules:\n'
 
@@ -325,6 +328,75 @@ def test_a_spacy_pipeline_finds_the_labels_that_the_rules_choose(tmp_path: Path,
     )
 
     assert mine.mask("Zaphod left Magrathea; Zaphod!").text == "<PERSON_1> left <ORG_1>; <PERSON_1>!"
+
+
+@pytest.fixture(scope="module")
+def trained() -> Any:
+    """A pipeline of the usual parts, trained on two sentences: what it finds is nonsense, but it finds."""
+    import spacy
+    from spacy.training import Example
+
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tagger")
+    nlp.add_pipe("parser", config={"min_action_freq": 1})
+    nlp.add_pipe("ner")
+    marked = {
+        "tags": ["A", "B", "A"],
+        "heads": [1, 1, 1],
+        "deps": ["nsubj", "ROOT", "dobj"],
+        "entities": [(0, 6, "PERSON")],
+    }
+    examples = [Example.from_dict(nlp.make_doc(text), marked) for text in ("Zaphod left Magrathea", "Marvin met Ford")]
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(8):
+        nlp.update(examples, sgd=optimizer)
+    return nlp
+
+
+def test_a_spacy_pipeline_runs_what_names_and_finds_what_it_would_with_all_its_parts(trained: Any) -> None:
+    texts = ["Zaphod left Magrathea", "", "Marvin met Ford", "Ford left Zaphod"]
+    alone = [[(one.start_char, one.end_char, one.label_) for one in trained(text).ents] for text in texts]
+    pipeline = Pipeline(trained)
+
+    assert pipeline.parts == ["ner"]
+    together = pipeline.find_many(texts)
+    assert [[(one.start, one.end, one.label) for one in found] for found in together] == alone
+    assert [pipeline.find(text) for text in texts] == together
+    assert alone[0] == [(0, 6, "PERSON")]
+
+
+def test_a_spacy_pipeline_with_a_part_of_its_own_runs_whole() -> None:
+    import spacy
+
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("senter")
+    nlp.add_pipe("entity_ruler")
+
+    assert Pipeline(nlp).parts == ["sentencizer", "senter", "entity_ruler"]
+
+
+def test_a_spacy_pipeline_that_was_written_anew_is_loaded_anew(tmp_path: Path) -> None:
+    import spacy
+
+    folder = tmp_path / "mine"
+    for number, name in enumerate(("Zaphod", "Marvin")):
+        nlp = spacy.blank("en")
+        nlp.add_pipe("entity_ruler").add_patterns([{"label": "PERSON", "pattern": name}])  # type: ignore[attr-defined]
+        nlp.to_disk(folder)
+        os.utime(folder / "meta.json", (number, number))
+
+        assert [one.end for one in loaded(str(folder)).find(name)] == [6]
+    assert loaded(str(folder)) is loaded(str(folder))
+
+
+def test_many_texts_are_read_by_a_spacy_pipeline_together(tmp_path: Path, pipeline: Path) -> None:
+    mine = masker(
+        tmp_path, f"  - {{id: p, entity: PERSON, spacy: '{pipeline}', labels: [PERSON], hits: [x], misses: [y]}}\n"
+    )
+    texts = ["Zaphod here", "nobody", "and Zaphod"]
+
+    assert [[one.start for one in found] for found in mine.scan_many(texts)] == [[0], [], [4]]
 
 
 def test_a_spacy_pipeline_takes_texts_beyond_its_own_limit(tmp_path: Path, pipeline: Path) -> None:

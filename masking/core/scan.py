@@ -38,7 +38,7 @@ Detectors = Callable[[ModelSource | PresidioSource | SpacySource], Detect]
 Together = Callable[[Sequence[PresidioSource]], Callable[[str], Sequence[tuple[int, Entity]]]]
 """Gives one detector for several of Presidio's recognisers: text in, entities out, each with its source's number."""
 
-DetectMany = Callable[[ModelSource], Callable[[Sequence[str]], Sequence[Sequence[Entity]]] | None]
+DetectMany = Callable[[ModelSource | SpacySource], Callable[[Sequence[str]], Sequence[Sequence[Entity]]] | None]
 """Gives what finds the entities of many texts at once, equal to one after another; None for a model that cannot."""
 
 _KNOWN_TEXTS = 4096
@@ -170,7 +170,8 @@ class Scanner:
 
     def _see_together(self, views: Sequence[View]) -> None:
         """Lets the views remember what each model finds in them."""
-        sources = {_name(source): source for _, _, source in self._external if isinstance(source, ModelSource)}
+        external = (source for _, _, source in self._external if not isinstance(source, PresidioSource))
+        sources = {_seen_by(source): source for source in external}
         for source in sources.values() if self._many is not None and views else ():
             assert self._many is not None
             detect = self._many(source)

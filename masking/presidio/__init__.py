@@ -20,6 +20,7 @@ from masking.core.session import Operator, Session
 
 if TYPE_CHECKING:
     from masking.presidio.adapter import Scans
+    from masking.presidio.pipeline import Pipeline
 
 __all__ = [
     "category",
@@ -31,12 +32,6 @@ __all__ = [
     "recognizer",
     "spacy_pipeline",
 ]
-
-_LONGEST = 50_000
-"""Characters given to a spaCy pipeline at once; it refuses a million, and its memory grows with the text."""
-
-
-_SEPARATORS = "\n。！？!?. ，, "
 
 
 def category(file: str | Path | None = None, *, language: str = "en", score: float = 0.0) -> Category:
@@ -119,32 +114,14 @@ def _bank(sources: tuple[PresidioSource, ...]) -> Callable[[str], list[tuple[int
     return lambda text: [(owners[index], entity) for index, entity in find(text)]
 
 
-def spacy_pipeline(source: SpacySource) -> Detect:
-    """The named entities of a spaCy pipeline: an installed package's name, or a folder that `nlp.to_disk` wrote.
+def spacy_pipeline(source: SpacySource) -> Pipeline:
+    """The spaCy pipeline that a rule names: an installed package, or a folder that `nlp.to_disk` wrote.
 
     Raises ConfigurationError when it is not on this machine; nothing is downloaded.
     """
-    import spacy
+    from masking.presidio.pipeline import pipeline
 
-    if not spacy.util.is_package(source.pipeline) and not Path(source.pipeline).is_dir():
-        raise ConfigurationError(
-            f"the spaCy pipeline {source.pipeline!r} is neither an installed package nor a folder; install it first"
-        )
-    nlp = spacy.load(source.pipeline)
-
-    def detect(text: str) -> list[Entity]:
-        found: list[Entity] = []
-        start = 0
-        while start < len(text):
-            end = _cut(text, start)
-            found += [
-                Entity(start + one.start_char, start + one.end_char, one.label_, 1.0)
-                for one in nlp(text[start:end]).ents
-            ]
-            start = end
-        return found
-
-    return detect
+    return pipeline(source.pipeline)
 
 
 _NOT_IN_FILES = frozenset({"custom", "surrogate_ahds"})
@@ -181,15 +158,3 @@ def operator(spec: OperatorSpec, others: Iterable[str] = ("placeholder",)) -> Op
         return str(replaced)
 
     return operate
-
-
-def _cut(text: str, start: int) -> int:
-    """The end of the stretch that begins at `start`: after a separator near the limit, if there is one."""
-    limit = start + _LONGEST
-    if limit >= len(text):
-        return len(text)
-    for separator in _SEPARATORS:
-        at = text.rfind(separator, start + _LONGEST // 2, limit)
-        if at > 0:
-            return at + 1
-    return limit
