@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masking.core.automaton import Automaton, State, plainly
+from masking.core.automaton import Automaton
 from masking.core.pattern import Pattern
 from masking.core.plan import Plan
+from masking.core.state import State, plainly
 from masking.core.streamview import StreamView
 from masking.files import read_category
 

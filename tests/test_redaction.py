@@ -14,11 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from masking import Masker, Session
-from masking.core.automaton import plainly
 from masking.core.character import identifies
 from masking.core.finding import Finding, resolve
 from masking.core.plan import Together, mark
 from masking.core.rule import PatternSource
+from masking.core.state import plainly
 from masking.core.streamview import StreamView, seen
 from masking.files import category_names
 

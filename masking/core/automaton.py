@@ -20,12 +20,10 @@ from typing import Any, Final, NamedTuple
 from masking.core.character import forbids, identifies, kind
 from masking.core.escapes import ESCAPED, pieces
 from masking.core.positions import Group, Positions
+from masking.core.state import Move, Moves, Reckoned, State, Step, Touched
 from masking.core.streamview import seen
 
-__all__ = ["Automaton", "Move", "Moves", "Reckoned", "State", "Touched", "plainly"]
-
-Touched = frozenset[int]
-"""Patterns that may have matched, by number; -1 minus the number where digits were taken loosely."""
+__all__ = ["Automaton"]
 
 _MOST_GROUPS: Final = 6
 _MOST_MOVES: Final = 1 << 17
@@ -41,109 +39,12 @@ _NOTHING: Final[Group] = frozenset()
 _UP_TO: Final = tuple(tuple(range(number)) for number in range(_MOST_GROUPS + 1))
 
 
-def plainly(number: int) -> int:
-    """The number of a pattern that `Touched` names."""
-    return number if number >= 0 else -1 - number
-
-
-class State:
-    """What has been read so far, as far as it matters for what comes."""
-
-    __slots__ = ("_owner", "alike", "bound", "exact", "groups", "later", "moves", "pieces", "steps", "unheld", "word")
-
-    def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, exact: bool, owner: Positions) -> None:
-        self.groups = groups
-        self.exact = exact
-        """Whether the first group has never taken a digit for another."""
-        self.unheld = unheld
-        """Positions reached without any character that identifies: they keep nothing waiting."""
-        self.alike: bool | None = None
-        """Whether every digit leads on to the same state; None if not asked for yet."""
-        self.word = word
-        """What the last character was: 0 neither, 1 a digit, 2 an ASCII letter, 3 `_`, 4 another letter."""
-        self.steps: dict[str, _Step] = {}
-        self.moves = Moves(self)
-        """While nothing may have matched."""
-        self.later = Moves(self)
-        """While something may have matched in what waits."""
-        self.pieces: dict[str, Move] = {}
-        self._owner = owner
-        depths = owner.depths
-        self.bound = max([depths[position] for group in groups for position in group], default=0)
-        """No match that is still open began more than this many characters ago, as rules see them."""
-        self.moves.bound = self.later.bound = self.bound
-
-    @property
-    def patterns(self) -> frozenset[int]:
-        """Those that may still match."""
-        return frozenset([self._owner.owner[position] for group in (*self.groups, self.unheld) for position in group])
-
-    @property
-    def widest(self) -> int:
-        """The most characters that a match has which is still open."""
-        owner = self._owner
-        return max([owner.widths[owner.owner[position]] for group in self.groups for position in group], default=0)
-
-
-class _Step(NamedTuple):
-    """One character on: the next state, which groups live on (-1 begins here), which patterns may have matched."""
-
-    state: State
-    kept: tuple[int, ...]
-    touched: Touched
-    same: bool
-    """Whether the groups are those that were, all of them and no other."""
-
-
-class Move(NamedTuple):
-    """One piece on: as a step; a group that begins in the piece is -1 minus its offset there."""
-
-    state: State
-    kept: tuple[int, ...]
-    touched: Touched
-
-
 class _Taken(NamedTuple):
     """The positions that take a character; `loosely`: that take it or, if it is a digit, any digit."""
 
     exactly: Group
     loosely: Group
     word: int
-
-
-Reckoned = tuple[int, "Moves", Any]
-
-
-class Moves(dict[str, Reckoned]):
-    """The pieces that need no thought in a state: what waits afterwards, the moves that then count, and where in what
-    waits the state's groups begin.
-
-    What waits: -1 nothing; -2 what waited and the piece too, and groups begin where they did; -3 the same with the
-    groups that are given instead (as Move.kept); -4 the same, given with the patterns that may have matched (no groups:
-    those that were); otherwise the piece from that offset on.
-    """
-
-    __slots__ = ("bound", "digits", "state")
-
-    digits: dict[int, Reckoned]
-    """By length, the moves of digits of which none matters."""
-    state: State
-    bound: int
-    """That of the state."""
-
-    def __init__(self, state: State) -> None:
-        super().__init__()
-        self.digits = {}
-        self.state = state
-        self.bound = 0
-
-    @classmethod
-    def none(cls) -> Moves:
-        """Moves in which every piece needs thought."""
-        made = cls.__new__(cls)
-        made.digits = {}
-        made.bound = 0
-        return made
 
 
 class Automaton:
@@ -189,7 +90,7 @@ class Automaton:
         """Whether any pattern has a place for `character`, as rules see it."""
         return bool(self._taking(character).exactly)
 
-    def step(self, state: State, original: str) -> _Step:
+    def step(self, state: State, original: str) -> Step:
         """One character on."""
         step = state.steps.get(original)
         if step is not None:
@@ -207,7 +108,7 @@ class Automaton:
             if one.touched:
                 touched |= one.touched
             reached = one.state
-        step = _Step(reached, kept, touched, kept == all_of_them)
+        step = Step(reached, kept, touched, kept == all_of_them)
         if len(state.steps) < _MOST_STEPS:
             state.steps[original] = step
         return step

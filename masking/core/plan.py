@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Final, NamedTuple
 
-from masking.core.automaton import Automaton, Touched, plainly
+from masking.core.automaton import Automaton
 from masking.core.character import identifies, limited
 from masking.core.context import Context
 from masking.core.edges import Edges
@@ -22,6 +22,7 @@ from masking.core.gate import Gate, bounded, joined
 from masking.core.pattern import Accept, Pattern, PatternSyntaxError, Place
 from masking.core.rule import Category, PatternSource, Rule, TermSource
 from masking.core.shape import Shapes
+from masking.core.state import Touched, plainly
 from masking.core.streamview import StreamView, seen
 from masking.core.terms import Terms, as_pattern, normal
 from masking.core.trail import Ended

@@ -17,10 +17,10 @@ from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Final
 
-from masking.core.automaton import Moves, Reckoned, State, Touched, plainly
 from masking.core.escapes import ESCAPED, MAY_GO_ON
 from masking.core.finding import resolve
 from masking.core.plan import HIDDEN, LONG, Candidate, Plan, mark
+from masking.core.state import Moves, Reckoned, State, Touched, plainly
 from masking.core.streamview import StreamView, shown
 from masking.core.trail import Trail
 

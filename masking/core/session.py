@@ -22,11 +22,12 @@ from masking.core.links import Links
 from masking.core.literals import Literals, LiteralStream
 from masking.core.placeholder import Grammar, canonical
 from masking.core.plan import Plan, mark
+from masking.core.redacting import RedactingStream
 from masking.core.repeat import Values
 from masking.core.rule import OperatorSpec
 from masking.core.scan import Scanner
 from masking.core.sentences import Find, SentenceStream
-from masking.core.stream import RedactingStream, Stream, StreamedText, astreamed, streamed
+from masking.core.stream import Stream, StreamedText, astreamed, streamed
 
 __all__ = ["LITERAL", "Masked", "Operator", "Operators", "Session"]
 

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from masking.core.automaton import Automaton, State
+from masking.core.automaton import Automaton
 from masking.core.pattern import Accept, Pattern, Place
+from masking.core.state import State
 from masking.core.streamview import StreamView, seen
 
 __all__ = ["Shapes"]
