@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from functools import cache
 
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from masking import Masker
+from masking.core import automaton as automaton_module
 from masking.core.automaton import Automaton
 from masking.core.pattern import Pattern
 from masking.core.plan import Plan
@@ -119,3 +122,26 @@ def test_long_numbers_have_digits_of_which_none_matters() -> None:
 
     assert any(alike)
     assert not automaton._are_alike(automaton.idle, "482")
+
+
+def test_states_are_forgotten_when_they_become_too_many_and_nothing_else_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Numbers at random between blanks and hyphens reach states without end."""
+    generator = random.Random(11)
+    pieces = [
+        "".join(generator.choices("0123456789", k=generator.randrange(1, 12)))
+        + generator.choice(["", " ", "-", " a@b.org "])
+        for _ in range(3_000)
+    ]
+    masker = Masker("UserInfo", names="off")
+    with masker.session() as session:
+        whole = session.restore("".join(pieces))
+        monkeypatch.setattr(automaton_module, "_MOST_STATES", 150)
+        automaton = masker._answers().automaton
+        for _ in range(2):
+            stream = session.stream_object()
+            said = [stream.feed(piece) for piece in pieces]
+
+            assert "".join(said) + stream.flush() == whole
+            assert len(automaton._known) <= 150

@@ -26,6 +26,7 @@ from masking.core.streamview import seen
 __all__ = ["Automaton"]
 
 _MOST_GROUPS: Final = 6
+_MOST_STATES = 1 << 13  # some 6,000 bytes each, with what is remembered of them; prose and tables reach 3,000
 _MOST_MOVES: Final = 1 << 17
 _MOST_STEPS: Final = 1 << 12
 _LONGEST_PIECE: Final = 32
@@ -78,8 +79,16 @@ class Automaton:
         key = (groups, unheld, word, exact)
         known = self._known.get(key)
         if known is None:
+            if len(self._known) >= _MOST_STATES:
+                self._forget()
             known = self._known[key] = State(groups, unheld, word, exact, self._positions)
         return known
+
+    def _forget(self) -> None:
+        """Begin afresh, since texts that are made for it reach states without end; who stands in an old one goes on."""
+        self._known, self._ahead, self._starts = {}, {}, {}
+        self._moves = self._reckoned = 0
+        self.idle = self._state((), _NOTHING, 0)
 
     def after(self, original: str) -> State:
         """The state in which nothing has begun, and this was the last character."""

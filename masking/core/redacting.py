@@ -18,7 +18,7 @@ from masking.core.stream import Stream
 
 __all__ = ["RedactingStream"]
 
-_MOST_PIECES: Final = 1 << 12  # of which a state keeps what they do
+_MOST_PIECES: Final = 64  # of which a state keeps what they do, besides those that its automaton counts
 
 _THINK: Moves = Moves.none()
 
@@ -105,6 +105,8 @@ class RedactingStream(Stream):
             move = self._redactor.reckoned(moves, text)
         if move is None:
             return self._thought(text)
+        if text in moves:
+            return self.feed(text)
         moves[text] = move
         said = self.feed(text)
         if len(moves) > _MOST_PIECES:
