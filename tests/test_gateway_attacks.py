@@ -155,8 +155,9 @@ def refusals(server: Server) -> dict[str, float]:
 
 
 def noted(log: Path) -> list[tuple[str, str, str]]:
-    """Route, decision and code of every request in the audit log."""
-    lines = (json.loads(line) for line in log.read_text("utf-8").splitlines())
+    """Route, decision and code of every request in the audit log; its last line may be on its way."""
+    whole = log.read_text("utf-8").rpartition("\n")[0]
+    lines = (json.loads(line) for line in whole.splitlines())
     return [(line["route"], line["decision"], line.get("code", "")) for line in lines if line["event"] == "request"]
 
 
