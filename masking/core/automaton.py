@@ -90,11 +90,6 @@ class Automaton:
         self._moves = self._reckoned = 0
         self.idle = self._state((), _NOTHING, 0)
 
-    def after(self, original: str) -> State:
-        """The state in which nothing has begun, and this was the last character."""
-        shown = self._seen(original)
-        return self._state((), _NOTHING, kind(shown[-1])) if shown else self.idle
-
     def takes(self, character: str) -> bool:
         """Whether any pattern has a place for `character`, as rules see it."""
         return bool(self._taking(character).exactly)
