@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from masking.core.entity import Entity
+from masking.models.meeting import meeting
 
 __all__ = ["join_addresses"]
 
@@ -96,12 +97,9 @@ def _with_homes(text: str, entities: Sequence[Entity]) -> list[Entity]:
         start, end = home.span("name")
         lead = _LEAD.match(text, start, end)
         start = lead.end() if lead else start
-        while index < len(entities) and entities[index].end <= start:
-            result.append(entities[index])
-            index += 1
-        behind = index
-        while behind < len(entities) and entities[behind].start < end:
-            behind += 1
+        passed = index
+        index, behind = meeting(entities, passed, start, end)
+        result += entities[passed:index]
         met = entities[index:behind]
         if any(entity.label == _PLACE for entity in met) or _INSTITUTION.search(text, start, end):
             continue

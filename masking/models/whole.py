@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from masking.core.entity import Entity
+from masking.models.meeting import meeting
 from masking.models.surname import COMPOUNDS, GIVEN, SURNAMES
 
 __all__ = ["whole_names"]
@@ -130,12 +131,9 @@ def _with_dotted(text: str, entities: list[Entity]) -> list[Entity]:
     index = 0
     for found in _DOTTED.finditer(text):
         start, end = found.span()
-        while index < len(entities) and entities[index].end <= start:
-            result.append(entities[index])
-            index += 1
-        behind = index
-        while behind < len(entities) and entities[behind].start < end:
-            behind += 1
+        passed = index
+        index, behind = meeting(entities, passed, start, end)
+        result += entities[passed:index]
         met = entities[index:behind]
         people = [entity for entity in met if entity.label == _PERSON]
         if not people:
