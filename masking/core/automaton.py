@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from masking.core.character import forbids, identifies, kind
 from masking.core.escapes import ESCAPED, pieces
 from masking.core.positions import Group, Positions
+from masking.core.reader import Classes
 from masking.core.state import Move, Moves, Reckoned, State, Step, Touched
 from masking.core.streamview import seen
 
@@ -73,6 +74,9 @@ class Automaton:
         self._views: dict[str, str] = {}
         self._moves = 0
         self._reckoned = 0
+        self._classes: dict[tuple[Group, Group, int, bool], int] = {}
+        self.classes = Classes(self._class_of)
+        """Of characters, for who reads them one by one."""
         self.idle = self._state((), _NOTHING, 0)
 
     def _state(self, groups: tuple[Group, ...], unheld: Group, word: int, exact: bool = True) -> State:
@@ -234,6 +238,16 @@ class Automaton:
             if len(self._taken) < _MOST_STEPS:
                 self._taken[character] = known
         return known
+
+    def _class_of(self, character: str) -> int:
+        """The number of those characters that are never told apart from this one; 0 where rules see none, or several."""
+        shown = self._seen(character)
+        if len(shown) != 1 or character in "%&\\":  # with which an escape may begin
+            return 0
+        key = (*self._taking(shown), identifies(character))
+        if key not in self._classes and len(self._classes) >= _MOST_STEPS:
+            return 0
+        return self._classes.setdefault(key, len(self._classes) + 1)
 
     def move(self, state: State, piece: str) -> Move:
         """One piece on."""

@@ -17,10 +17,11 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-__all__ = ["LOUD", "Links"]
+__all__ = ["LOUD", "LOUD_SIGNS", "Links"]
 
-LOUD = re.compile(r"[:\]]")
+LOUD_SIGNS: Final = ":]"
 """Characters after which a link may begin, besides `<`."""
+LOUD: Final = re.compile(f"[{re.escape(LOUD_SIGNS)}]")
 
 _ADDRESS: Final = "address"
 _TARGET: Final = "target"

@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from typing import Any, Final, Literal
 
+from masking.core.links import LOUD_SIGNS
+
 try:
     import re2
 except ImportError:  # as re2 is where there is no wheel of it
@@ -66,6 +68,8 @@ _BRACKETS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...], bool], ...]] = (
     (("{",), ("}",), False),
     (("{{",), ("}}",), False),
 )
+_SIGNS: Final = "<＜〈⟨‹«[［【〔{｛&＆%％\\＼"
+"""Characters with which a form may begin, besides the entities' own letters."""
 _UNANCHORED: Final = None if re2 is None else re2._re2.RE2.Anchor.UNANCHORED
 _JOINT: Final = 5  # characters of the longest of what follows, `&#95;` without one
 _OPENER: Final = 8  # ... and of an opening bracket with the blanks behind it
@@ -220,6 +224,11 @@ class Grammar:
         return re.compile(self._start_pattern(alone=True))
 
     @cached_property
+    def signs(self) -> str:
+        """Every character with which a form may begin, or behind which a link may."""
+        return _SIGNS + LOUD_SIGNS + "".join(sorted({entity[0] for entity in self.entities}))
+
+    @cached_property
     def anywhere(self) -> re.Pattern[str]:
         """Made when the first text may hold a form."""
         return re.compile(self._start_pattern(alone=False))
@@ -244,7 +253,7 @@ class Grammar:
         firsts = sorted({entity.split("_")[0] for entity in self.entities})
         ends = sorted({word[:length] for word in firsts for length in range(1, len(word))})
         bare = "|".join([*firsts, *(f"{end}\\Z" for end in ends)])
-        return r"[<＜〈⟨‹«\[［【〔{｛&＆%％\\＼]|" + ("(?<![0-9A-Za-z_])" if alone else "") + f"(?:{bare})"
+        return f"[{re.escape(_SIGNS)}]|" + ("(?<![0-9A-Za-z_])" if alone else "") + f"(?:{bare})"
 
     def possible_in(self, text: str) -> bool:
         """Whether a form can stand in a whole text: it takes a digit, and a letter of an entity before it.

@@ -20,6 +20,7 @@ from typing import Final
 from masking.core.escapes import ESCAPED, MAY_GO_ON
 from masking.core.finding import resolve
 from masking.core.plan import HIDDEN, LONG, Candidate, Plan, mark
+from masking.core.reader import Reader
 from masking.core.state import Moves, Reckoned, State, Touched, plainly
 from masking.core.streamview import StreamView, shown
 from masking.core.trail import Trail
@@ -31,34 +32,19 @@ Edit = tuple[int, str | None]
 
 _AFTER: Final = attrgetter("after", "pattern")
 _NOTHING: Final[Touched] = frozenset()
-_PATIENT: Final = 48  # characters
 
 
-class Redactor:
-    """One lane's reader: `take` text as it comes, and it says what became of it, in order.
+class Redactor(Reader):
+    """One lane's reader: `take` text as it comes, and it says what became of it, in order."""
 
-    `held` is what waits, `read` how much of it the automaton has read (not an escape that is not whole), `state` and
-    `starts` where the automaton is and where in `held` its groups began, `touched` the patterns that may have matched
-    in `held`, the last of them up to `until`, `trail` what was said last. A match that is not decided goes up to
-    `blocked`: before, there is nothing to decide. `wide` says how much must wait before its width is asked for again.
-    """
-
-    __slots__ = (
-        "_counts", "_plan", "blocked", "held", "own", "read", "starts", "state", "touched", "trail", "until", "wide",
-    )  # fmt: skip
+    __slots__ = ("_counts", "_plan", "own")
 
     def __init__(self, plan: Plan, own: Collection[str], counts: Counter[str] | None = None) -> None:
         """`own` are values that are kept in clear: those of the session. `counts` counts by entity what is redacted."""
+        super().__init__(plan.automaton, Trail(plan.lookback))
         self._plan = plan
         self._counts: Counter[str] = Counter() if counts is None else counts
         self.own = own
-        self.held = ""
-        self.read = 0
-        self.state: State = plan.automaton.idle
-        self.starts: tuple[int, ...] = ()
-        self.touched: Touched = frozenset()
-        self.until = self.blocked = self.wide = 0
-        self.trail = Trail(plan.lookback)
 
     def take(self, text: str, *, last: bool = False) -> list[Edit]:
         """What may be said now that `text` has come; with `last`, all of it, and what follows begins afresh."""
@@ -77,7 +63,7 @@ class Redactor:
             self.until = len(pending)
         hold = starts[0] if starts else len(pending)
         self.state = state
-        if len(pending) - hold > state.bound and (least := self._least(pending, hold, state.bound)) > hold:
+        if len(pending) - hold > state.bound and (least := self.least(pending, hold, state.bound)) > hold:
             hold, starts = least, _from(starts, least)
         if last:
             hold = len(pending)
@@ -99,56 +85,18 @@ class Redactor:
             self.touched = touched
         return edits
 
-    def step(self, text: str) -> str | None:
-        """As `take`, joined, for a text that holds no escape; None where `take` must see."""
-        held = self.held
-        waiting = len(held)
-        if self.read < waiting:
-            return None
-        state = self.state
-        move = state.pieces.get(text) or self._plan.automaton.move(state, text)
-        pending = held + text
-        size = waiting + len(text)
-        touched = self.touched
-        if move.touched:
-            touched |= move.touched
-            self.until = size
-        if move.kept:
-            begun = self.starts
-            starts = tuple([begun[number] if number >= 0 else waiting - 1 - number for number in move.kept])
-            hold = starts[0]
-            bound = move.state.bound
-            self.state = move.state
-            if size - hold > bound and (least := self._least(pending, hold, bound)) > hold:
-                hold, starts = least, _from(starts, least)
-        else:
-            starts = ()
-            hold = size
-        self.state = move.state
-        if touched and hold:
-            if hold < self.blocked or (hold < self.until and size <= _PATIENT):
-                hold = 0  # what may have matched reaches over it, most likely: to look now would be in vain
-            else:
-                self.held = pending
-                edits, hold, touched = self._settle(pending, hold, touched)
-                self.touched = touched
-                self.held = pending[hold:]
-                self.read = size - hold
-                self.starts = tuple([start - hold for start in starts])
-                said, at = "", 0
-                for length, instead in edits:
-                    said += pending[at : at + length] if instead is None else instead
-                    at += length
-                return said
-        self.touched = touched
-        self.read = size - hold
-        if not hold:
-            self.held, self.starts = pending, starts
-            return ""
-        self.held = pending[hold:]
-        self.starts = tuple([start - hold for start in starts])
-        said = pending[:hold]
-        self.trail.add(said)
+    def settled(self, pending: str, hold: int) -> str:
+        """What is said of `pending` where something may have matched and nothing before `hold` is open."""
+        starts = self.starts
+        self.held = pending
+        edits, reach, self.touched = self._settle(pending, hold, self.touched)
+        self.held = pending[reach:]
+        self.read = len(pending) - reach
+        self.starts = tuple([start - reach for start in starts])
+        said, at = "", 0
+        for length, instead in edits:
+            said += pending[at : at + length] if instead is None else instead
+            at += length
         return said
 
     def reckoned(self, before: Moves, text: str) -> Reckoned | None:
@@ -175,7 +123,7 @@ class Redactor:
         self.until = self.blocked = self.wide = 0
         self.trail.clear()
 
-    def _least(self, pending: str, hold: int, bound: int) -> int:
+    def least(self, pending: str, hold: int, bound: int) -> int:
         """Where the last `bound` characters that rules see of `pending` begin, if that is behind `hold`."""
         size = len(pending)
         if pending.isascii() and ESCAPED.search(pending, hold) is None:

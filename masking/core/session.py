@@ -22,7 +22,9 @@ from masking.core.links import Links
 from masking.core.literals import Literals, LiteralStream
 from masking.core.placeholder import Grammar, canonical
 from masking.core.plan import Plan, mark
+from masking.core.reader import COMPILED
 from masking.core.redacting import RedactingStream
+from masking.core.remembering import RememberingStream
 from masking.core.repeat import Values
 from masking.core.rule import OperatorSpec
 from masking.core.scan import Scanner
@@ -258,7 +260,8 @@ class Session:
         if plan is None or not plan.looks:
             stream = Stream(self._grammar, self._values, self._counts, links)
         else:
-            stream = RedactingStream(self._grammar, self._values, self._counts, plan, own, links, self._counter())
+            reading = RedactingStream if COMPILED else RememberingStream
+            stream = reading(self._grammar, self._values, self._counts, plan, own, links, self._counter())
         if answers.names == "sentence" and answers.redact and self._names is not None:
             find = self._names()
             if find is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from masking.core.positions import Group, Positions
+from masking.core.reader import Known
 
 __all__ = ["Move", "Moves", "Reckoned", "State", "Step", "Touched", "plainly"]
 
@@ -17,10 +18,10 @@ def plainly(number: int) -> int:
     return number if number >= 0 else -1 - number
 
 
-class State:
+class State(Known):
     """What has been read so far, as far as it matters for what comes."""
 
-    __slots__ = ("_owner", "alike", "bound", "exact", "groups", "later", "moves", "pieces", "steps", "unheld", "word")
+    __slots__ = ("_owner", "alike", "exact", "groups", "later", "moves", "pieces", "steps", "unheld", "word")
 
     def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, exact: bool, owner: Positions) -> None:
         self.groups = groups
@@ -41,7 +42,6 @@ class State:
         self._owner = owner
         depths = owner.depths
         self.bound = max([depths[position] for group in groups for position in group], default=0)
-        """No match that is still open began more than this many characters ago, as rules see them."""
         self.moves.bound = self.later.bound = self.bound
 
     @property

@@ -24,6 +24,7 @@ from urllib.parse import quote
 from masking.core.form import begin, form
 from masking.core.links import LOUD, Links
 from masking.core.placeholder import Grammar, escape_of
+from masking.core.reader import Lane
 from masking.core.redact import Edit
 
 __all__ = ["Stream", "StreamedText", "astreamed", "json_escaped", "streamed"]
@@ -36,14 +37,14 @@ _QUIET_LENGTH = 32  # characters
 _QUIET_ENTRIES = 1 << 16
 
 
-class Stream:
+class Stream(Lane):
     """The restorer of one lane: `feed` text as it arrives, `flush` at its end; `held` says whether something waits.
 
     `values` maps canonical placeholders to values, `counts` entities to their highest number; both are read live, and
     the cost of a call depends on neither's size.
     """
 
-    __slots__ = ("_before", "_busy", "_counts", "_form", "_grammar", "_links", "_quiet", "_values")
+    __slots__ = ("_busy", "_counts", "_form", "_grammar", "_links", "_values")
 
     def __init__(
         self,

@@ -1,0 +1,27 @@
+"""What streams are made on: compiled where that was built (`make setup` does so where there is a C compiler), else in
+Python. Both say the same; `MASKING_COMPILED=0` in the environment asks for the one in Python.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from masking.core import plain
+
+__all__ = ["COMPILED", "Classes", "Known", "Lane", "Reader"]
+
+_made = plain
+if os.environ.get("MASKING_COMPILED") != "0":
+    try:
+        from masking.core import compiled as _made  # type: ignore[no-redef]
+    except ImportError:
+        pass
+
+COMPILED: Final = _made is not plain
+"""Whether streams run compiled."""
+
+if TYPE_CHECKING:
+    from masking.core.plain import Classes, Known, Lane, Reader
+else:
+    Classes, Known, Lane, Reader = _made.Classes, _made.Known, _made.Lane, _made.Reader
