@@ -240,7 +240,7 @@ class Automaton:
         return known
 
     def _class_of(self, character: str) -> int:
-        """The number of those characters that are never told apart from this one; 0 where rules see none, or several."""
+        """The number of the characters that are never told apart from this one; 0 where rules see none, or several."""
         shown = self._seen(character)
         if len(shown) != 1 or character in "%&\\":  # with which an escape may begin
             return 0

@@ -5,6 +5,8 @@ Everything that is rare is left to Python: what has never been met, characters t
 signs with which a placeholder or a link may begin, and every decision about a match.
 """
 
+import os
+
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
 
 cdef extern from "Python.h":
@@ -14,6 +16,9 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object)
     bint PyUnicode_IS_ASCII(object)
     bint PyUnicode_CheckExact(object)
+
+if os.environ.get("MASKING_COMPILED") == "0":
+    raise ImportError("MASKING_COMPILED=0 asks for streams in Python")
 
 cdef enum:
     MOST_GROUPS = 8

@@ -152,12 +152,12 @@ class Pattern:
             at = place[1] if place[1] > at else at + 1
         return found
 
-    def asked(self, view: View, answer: Callable[[tuple[int, int]], bool] | None) -> list[Place]:
+    def asked(self, view: View, answer: Callable[[tuple[int, int]], bool] | None, start: int = 0) -> list[Place]:
         """As `matches`, where `answer` is told the place of a value instead of the value."""
         copy = Pattern.__new__(Pattern)
         copy._least = self._least
         copy._engine = _Placed(self._engine, view)  # type: ignore[assignment]
-        return copy.matches(view, answer)  # type: ignore[arg-type]
+        return copy.matches(view, answer, start)  # type: ignore[arg-type]
 
     def _shorter(self, text: Any, place: Place, accept: Accept) -> Place | None:
         engine, (start, end, first, last) = self._engine, place

@@ -130,4 +130,3 @@ class Reader:
     def settled(self, pending: str, hold: int) -> str:
         """What is said of `pending` where something may have matched and nothing before `hold` is open."""
         raise NotImplementedError
-

@@ -45,6 +45,10 @@ def mark(entity: str) -> str:
     return f"<{entity}>"
 
 
+Rank = tuple[bool, float, int]
+"""The beginning of how findings are ranked, and a rule's order: of overlapping ones that are no longer, the least."""
+
+
 class Candidate(NamedTuple):
     """A match in a text that is not settled, in characters of that text; `after` is the end of the whole match.
 
@@ -62,6 +66,21 @@ class Candidate(NamedTuple):
     begun: int
     """Where the value begins, with characters that do not identify; negative in the context."""
 
+    @property
+    def rank(self) -> Rank:
+        """What it is, whatever its length."""
+        return self.unproved, self.negative_score, self.order
+
+    def fills(self, text: str, hold: int, until: int) -> bool:
+        """Whether every match that ends up to `until` lies within this one, and nothing of it is open at `hold`."""
+        start = self.start
+        return (
+            self.after <= hold
+            and until <= self.end
+            and (start == 0 or text[:start].isspace())
+            and (text.isascii() or text[:hold].isascii())
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Look:
@@ -76,6 +95,10 @@ class _Look:
     needs: int
     mark: str
     ended: Ended
+    rank: Rank
+    """The best that a candidate of it may have."""
+    said: bool
+    """Whether what it matches may begin in what has been said already."""
 
     @property
     def plain(self) -> bool:
@@ -86,8 +109,9 @@ class _Look:
 @dataclass(slots=True)
 class Together:
     """Patterns that may have matched in one text: `plain` where shapes can tell, `others`, and `loose` where the
-    automaton took digits loosely. `wait` is after how many more texts shapes and a gate are worth their making (0: they
-    are made, or never will be), `needs` how many characters before what waits the patterns have to see."""
+    automaton took digits loosely; the best rank first. `wait` is after how many more texts shapes and a gate are worth
+    their making (0: they are made, or never will be), `needs` how many characters before what waits the patterns have
+    to see."""
 
     plain: tuple[int, ...]
     others: tuple[int, ...]
@@ -106,6 +130,7 @@ class Plan:
         self.looks = [look for order, rule in enumerate(category.rules) for look in _looks(rule, order)]
         for number, look in enumerate(self.looks):
             look.ended.pattern = number
+        self._ranks = [look.rank for look in self.looks]
         self.lookback = max((look.needs for look in self.looks), default=0)
         self._gate = Gate([look.pattern for look in self.looks])
         self._together: dict[Touched, Together] = {}
@@ -127,10 +152,10 @@ class Plan:
         if known is None:
             if len(self._together) >= _MOST_TOGETHER:
                 self._together = {}
-            exact = sorted(number for number in touched if number >= 0)
-            loose = tuple(
-                sorted(plainly(number) for number in touched if number < 0 and plainly(number) not in touched)
-            )
+            ranks = self._ranks
+            exact = sorted([number for number in touched if number >= 0], key=ranks.__getitem__)
+            taken = [plainly(number) for number in touched if number < 0 and plainly(number) not in touched]
+            loose = tuple(sorted(taken, key=ranks.__getitem__))
             plain = tuple(number for number in exact if self.looks[number].plain and len(exact) <= _FEW)
             others = tuple(number for number in exact if number not in plain)
             needs = max(self.looks[number].needs for number in (*exact, *loose))
@@ -138,15 +163,22 @@ class Plan:
             known = self._together[touched] = Together(plain, others, loose, needs, wait)
         return known
 
-    def candidates(self, before: str, text: str, together: Together, ends: Mapping[int, int]) -> list[Candidate]:
+    def candidates(
+        self, before: str, text: str, together: Together, ends: Mapping[int, int], hold: int = 0, until: int = 0
+    ) -> list[Candidate]:
         """What these patterns find in `text`, with `before` as context; `ends` says up to where in `before + text` a
-        pattern has matched already."""
+        pattern has matched already (-1: any whose matches do not begin in what has been said).
+
+        Where nothing is open at `hold`, and matches end up to `until` only, what all of them lie within and is ranked
+        before them comes first, and then those others alone that may have begun earlier.
+        """
         plain, shapes = together.plain, together.shapes
+        every = ends.get(-1, 0) if ends else 0
         found: list[Candidate] = []
         if shapes is not None:
             if not ("%" in before or "&" in before or "\\" in before):
                 matched = max([ends.get(number, 0) for number in plain]) if ends else 0
-                made = shapes.find(before, text, matched)
+                made = shapes.find(before, text, matched, every, hold, until)
                 if made is not None:
                     if not together.others and not together.loose:
                         return made
@@ -156,20 +188,37 @@ class Plan:
             if not together.wait:
                 together.shapes = self._shapes(plain) if plain else None
                 together.gate = joined(bounded(self.looks[number].pattern) for number in together.loose)
+        filling = found[0].rank if len(found) == 1 and found[0].fills(text, hold, until) else None
         size = len(before)
         whole = before + text
-        view = StreamView(whole)
+        view: StreamView | None = None
         loose = together.loose
-        if together.gate is not None and not together.gate.search(view.utf8):
+        if loose and not (filling is not None and all(self._is_filled(number, filling) for number in loose)):
+            if together.gate is not None:
+                view = StreamView(whole)
+                if not together.gate.search(view.utf8):
+                    loose = ()
+        else:
             loose = ()
         for number in (*plain, *together.others, *loose):
-            at = ends.get(number, 0) if ends else 0
+            if filling is not None and self._is_filled(number, filling):
+                continue
             look = self.looks[number]
+            at = (ends.get(number, 0) if look.said else max(ends.get(number, 0), every)) if ends else 0
+            if view is None:
+                view = StreamView(whole)
             for place in look.pattern.matches(view, look.accept, view.seen_from(at) if at else 0):
                 one = self._candidate(number, view, whole, size, place)
                 if one is not None:
                     found.append(one)
+            if filling is None and len(found) == 1 and found[0].fills(text, hold, until):
+                filling = found[0].rank
         return found
+
+    def _is_filled(self, number: int, filling: Rank) -> bool:
+        """Whether a pattern's matches count for nothing within one of this rank."""
+        look = self.looks[number]
+        return filling <= look.rank and not look.said
 
     def _candidate(self, number: int, view: StreamView, whole: str, size: int, place: Place) -> Candidate | None:
         """What a match becomes whose pattern is `number`, unless it is none in the text behind `size` characters."""
@@ -215,7 +264,9 @@ class Plan:
 
         plain = [(number, self.looks[number]) for number in numbers]
         parts = [(look.pattern, look.accept, partial(make, number)) for number, look in plain]
-        return Shapes(parts, self.automaton.exactly(numbers))
+        return Shapes(
+            parts, self.automaton.exactly(numbers), [look.rank for _, look in plain], [look.said for _, look in plain]
+        )
 
     def finding(self, one: Candidate) -> Finding:
         """What a candidate becomes."""
@@ -257,7 +308,9 @@ def _looks(rule: Rule, order: int) -> Iterator[_Look]:
         # What a pattern matches before its value, or of Han characters, may have been said already.
         said = "(?P<value>" in pattern.source or not pattern.source.isascii()
         needs = max(near, min(pattern.trigger.most, _LONGEST_CONTEXT) if said else 0) + _SLACK
-        yield _Look(pattern, rule, order, accept, source.proves, context, needs, mark(rule.entity), Ended())
+        score = max(rule.score, (context.score if context is not None else None) or 0)
+        rank = (not source.proves, -score, order)
+        yield _Look(pattern, rule, order, accept, source.proves, context, needs, mark(rule.entity), Ended(), rank, said)
 
 
 def _of_terms(terms: Terms) -> PatternSource | None:

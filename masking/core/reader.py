@@ -4,7 +4,8 @@ Python. Both say the same; `MASKING_COMPILED=0` in the environment asks for the 
 
 from __future__ import annotations
 
-import os
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from masking.core import plain
@@ -12,11 +13,8 @@ from masking.core import plain
 __all__ = ["COMPILED", "Classes", "Known", "Lane", "Reader"]
 
 _made = plain
-if os.environ.get("MASKING_COMPILED") != "0":
-    try:
-        from masking.core import compiled as _made  # type: ignore[no-redef]
-    except ImportError:
-        pass
+with suppress(ImportError):
+    _made = import_module("masking.core.compiled")
 
 COMPILED: Final = _made is not plain
 """Whether streams run compiled."""

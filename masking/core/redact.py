@@ -23,7 +23,7 @@ from masking.core.plan import HIDDEN, LONG, Candidate, Plan, mark
 from masking.core.reader import Reader
 from masking.core.state import Moves, Reckoned, State, Touched, plainly
 from masking.core.streamview import StreamView, shown
-from masking.core.trail import Trail
+from masking.core.trail import ALL_ENDED, Trail
 
 __all__ = ["Edit", "Redactor"]
 
@@ -143,8 +143,11 @@ class Redactor(Reader):
         looks = plan.looks
         together = plan.together(touched)
         before, ends = self.trail.context(together.needs)
-        decided = candidates = plan.candidates(before, pending, together, ends)
+        decided = candidates = plan.candidates(before, pending, together, ends, hold, self.until)
         self.blocked = 0
+        filled = bool(candidates) and candidates[0].fills(pending, hold, self.until)
+        if filled and len(candidates) == 1:
+            return self._filled(before, pending, hold, candidates)
         reach = hold
         waiting = _NOTHING
         for one in candidates:
@@ -165,6 +168,8 @@ class Redactor(Reader):
                     trail.add(pending[said : one.after])
                     said = one.after
                 trail.append(looks[one.pattern].ended)
+            if filled:
+                trail.append(ALL_ENDED)  # some patterns were not looked for
             if reach > said:
                 trail.add(pending[said:reach])
         if reach >= len(pending):
@@ -175,6 +180,20 @@ class Redactor(Reader):
             waiting |= frozenset([number for number in touched if plainly(number) in alive])
         self.until -= reach
         return edits, reach, waiting
+
+    def _filled(
+        self, before: str, pending: str, hold: int, decided: list[Candidate]
+    ) -> tuple[list[Edit], int, Touched]:
+        """What becomes of a text in which one finding is all, and no other may have matched outside it."""
+        edits = self._edits(before, pending, hold, decided)
+        after = decided[0].after
+        trail = self.trail
+        trail.append(pending[:after])
+        trail.append(ALL_ENDED)
+        if after < hold:
+            trail.append(pending[after:hold])
+        self.until -= hold
+        return edits, hold, _NOTHING
 
     def _parted(self, candidates: list[Candidate], hold: int) -> tuple[int, list[Candidate], Touched]:
         """Up to where text may be said, the candidates that lie before, and the patterns of those that do not."""

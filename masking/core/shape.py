@@ -82,8 +82,8 @@ class _Free(dict[str, bool]):
 class Shapes:
     """The shapes of some patterns; shared by threads, which at worst find the same thing twice.
 
-    Each pattern is given with its check and with what is made of its matches; the automaton is that of all of them, and
-    exact.
+    Each pattern is given with its check and with what is made of its matches, the best rank first; the automaton is
+    that of all of them, and exact.
     """
 
     __slots__ = (
@@ -93,27 +93,40 @@ class Shapes:
         "_none",
         "_parts",
         "_patience",
+        "_ranks",
         "_rest",
         "_roots",
+        "_said",
+        "_some_said",
         "_spent",
         "_trust",
     )
 
-    def __init__(self, parts: Sequence[tuple[Pattern, Accept | None, Make]], automaton: Automaton) -> None:
+    def __init__(
+        self,
+        parts: Sequence[tuple[Pattern, Accept | None, Make]],
+        automaton: Automaton,
+        ranks: Sequence[Any],
+        said: Sequence[bool],
+    ) -> None:
         self._parts = parts
+        self._ranks = ranks
+        self._said = said
+        self._some_said = any(said)
         patterns = [pattern for pattern, _, _ in parts]
         self._automaton = automaton
         self._free = _Free(self._automaton)
         self._lettered = any("any_letter" in (one.before, one.after) for one in patterns)
         self._none = _Node(None, self)
-        self._roots: dict[int, _Node] = {}
+        self._roots: dict[tuple[int, int], _Node] = {}
         self._spent = self._rest = 0
         self._trust = _TRUST
         self._patience = _REST
 
-    def find(self, before: str, text: str, matched: int) -> list[Any] | None:
+    def find(self, before: str, text: str, matched: int, every: int, hold: int = 0, until: int = 0) -> list[Any] | None:
         """What is made of the matches in `text` behind `before`, of which `matched` characters belong to earlier
-        matches; None where the shape does not tell. No escape begins in `before`.
+        matches, and `every` to those of any pattern whose matches do not begin in what has been said; None where the
+        shape does not tell. No escape begins in `before`. `hold` and `until` as in `Plan.candidates`.
         """
         if self._rest:
             self._rest -= 1
@@ -135,15 +148,19 @@ class Shapes:
         else:
             if matched:
                 return None
+        if self._some_said:
+            every = 0
+        whole = text
         if size:
-            text = before[at:] + text
+            whole = before[at:] + text
             size -= at
-        node = self._roots.get(size) or self._root(size)
-        for character in text:
+        behind = every - at if every > at else 0
+        node = self._roots.get((size, behind)) or self._root(size, behind)
+        for character in whole:
             node = node[character]
         known = node.end
         if known is None:
-            known = self._learned(node, text, size)
+            known = self._learned(node, whole, size, behind)
             if known is None:
                 return None
         elif self._trust < _TRUST:
@@ -151,17 +168,22 @@ class Shapes:
         made: list[Any] = []
         for end in known:
             number, found = end
+            if made and hold and not self._said[number] and self._is_filled(number, made[0], text, hold, until):
+                continue
             if type(found) is _Question:
                 accept: Any = self._parts[number][1]
                 while type(found) is _Question:
-                    found = found.answers[1 if accept(text[found.first : found.stop]) else 0]
+                    found = found.answers[1 if accept(whole[found.first : found.stop]) else 0]
                 if found is None:
-                    other, found = self._learn(number, text, size)
+                    other, found = self._learn(number, whole, size, behind)
                     end[1] = _joined(end[1], other)
             if found is _UNTOLD:
                 return None
             made += found
         return made
+
+    def _is_filled(self, number: int, first: Any, text: str, hold: int, until: int) -> bool:
+        return first.rank <= self._ranks[number] and first.fills(text, hold, until)  # type: ignore[no-any-return]
 
     def follow(self, node: _Node, character: str) -> _Node:
         """The node one character further."""
@@ -184,11 +206,11 @@ class Shapes:
             self._roots = {}
         return known
 
-    def _root(self, size: int) -> _Node:
-        node = self._roots[size] = _Node(self._automaton.idle, self)
+    def _root(self, size: int, behind: int) -> _Node:
+        node = self._roots[size, behind] = _Node(self._automaton.idle, self)
         return node
 
-    def _learned(self, node: _Node, text: str, size: int) -> list[Any] | None:
+    def _learned(self, node: _Node, text: str, size: int, behind: int) -> list[Any] | None:
         """What is known of texts that end at `node`, once this one was searched with the patterns themselves."""
         if node.state is None:
             return None
@@ -196,13 +218,13 @@ class Shapes:
         if self._trust < 0:
             self._trust, self._rest = _TRUST, self._patience
             self._patience = min(2 * self._patience, _LONGEST_REST)
-        ends = [[number, self._learn(number, text, size)[0]] for number in range(len(self._parts))]
+        ends = [[number, self._learn(number, text, size, behind)[0]] for number in range(len(self._parts))]
         node.end = [end for end in ends if end[1] is _UNTOLD or end[1]]
         known: list[Any] = node.end
         return known
 
-    def _learn(self, number: int, text: str, size: int) -> tuple[Any, list[Any]]:
-        """What is made of what one pattern finds in a text: behind what it asks of its check, and bare."""
+    def _learn(self, number: int, text: str, size: int, behind: int) -> tuple[Any, list[Any]]:
+        """What is made of what a pattern finds in a text from `behind` on: with what it asks of its check, and bare."""
         pattern, accept, make = self._parts[number]
         asked: list[tuple[int, int, bool]] = []
 
@@ -211,7 +233,7 @@ class Shapes:
             asked.append((*place, bool(accept(text[place[0] : place[1]]))))
             return asked[-1][2]
 
-        places = pattern.asked(StreamView(text), None if accept is None else answer)
+        places = pattern.asked(StreamView(text), None if accept is None else answer, behind)
         if not all(text[first:stop].isascii() for first, stop, _ in asked):
             return _UNTOLD, _UNTOLD  # the pattern itself sees other characters there
         made = make(text, size, places)

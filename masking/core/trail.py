@@ -9,7 +9,7 @@ from typing import Final
 from masking.core.escapes import LONGEST
 from masking.core.streamview import shown
 
-__all__ = ["Ended", "Trail"]
+__all__ = ["ALL_ENDED", "Ended", "Trail"]
 
 _NO_ENDS: Final[Mapping[int, int]] = {}
 _MORE: Final = 16  # pieces, besides one for each character of the context
@@ -21,6 +21,11 @@ class Ended(str):
     __slots__ = ("pattern",)
 
     pattern: int
+
+
+ALL_ENDED: Final = Ended()
+"""No match of any pattern that begins before goes on behind."""
+ALL_ENDED.pattern = -1
 
 
 class Trail(deque[str]):
