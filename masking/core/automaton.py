@@ -36,6 +36,8 @@ _SHORT_PIECE: Final = 8
 _ONES = repeat(1)
 _made: Final[Any] = tuple.__new__  # a named tuple's own constructor takes three times as long
 _DIGITS: Final = "0123456789"
+_SIGNS: Final = ".,-"
+_ESCAPES: Final = "%&\\"
 _OTHER_DIGITS: Final = frozenset(_DIGITS[1:])
 _NOTHING: Final[Group] = frozenset()
 _UP_TO: Final = tuple(tuple(range(number)) for number in range(_MOST_GROUPS + 1))
@@ -74,8 +76,8 @@ class Automaton:
         self._views: dict[str, str] = {}
         self._moves = 0
         self._reckoned = 0
-        self._classes: dict[tuple[Group, Group, int, bool], int] = {}
-        self.classes = Classes(self._class_of)
+        self._classes: dict[tuple[Group, Group, int, bool, int], int] = {}
+        self.classes = Classes(self)
         """Of characters, for who reads them one by one."""
         self.idle = self._state((), _NOTHING, 0)
 
@@ -239,15 +241,16 @@ class Automaton:
                 self._taken[character] = known
         return known
 
-    def _class_of(self, character: str) -> int:
-        """The number of the characters that are never told apart from this one; 0 where rules see none, or several."""
+    def classified(self, character: str) -> tuple[int, int, bool]:
+        """The number of the characters that are never told apart from this one (0 where rules see none, or several),
+        which of the signs `.` `,` `-` they are (0: none of them), and whether any pattern takes them."""
         shown = self._seen(character)
-        if len(shown) != 1 or character in "%&\\":  # with which an escape may begin
-            return 0
-        key = (*self._taking(shown), identifies(character))
-        if key not in self._classes and len(self._classes) >= _MOST_STEPS:
-            return 0
-        return self._classes.setdefault(key, len(self._classes) + 1)
+        if len(shown) != 1 or character in _ESCAPES:
+            return 0, 0, False
+        taken = self._taking(shown)
+        sign = _SIGNS.find(shown) + 1
+        key = (*taken, identifies(character), sign)
+        return self._classes.setdefault(key, len(self._classes) + 1), sign, bool(taken.exactly)
 
     def move(self, state: State, piece: str) -> Move:
         """One piece on."""

@@ -7,6 +7,7 @@ signs with which a placeholder or a link may begin, and every decision about a m
 
 import os
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
 
 cdef extern from "Python.h":
@@ -20,11 +21,23 @@ cdef extern from "Python.h":
 if os.environ.get("MASKING_COMPILED") == "0":
     raise ImportError("MASKING_COMPILED=0 asks for streams in Python")
 
+cdef object _NOTHING = frozenset()
+cdef object _NO_ENDS = {}
+
 cdef enum:
+    LONGEST = 10  # characters of an escape
+    MOST_CLASSES = 4096
     MOST_GROUPS = 8
     MOST_SIGNS = 64
     ODD = 0xFFFF
     PATIENT = 48
+    TRUST = 64
+    REACH = 24
+    LONGEST_SHAPE = 96
+    MOST_PATHS = 512
+
+
+cdef unsigned int _STATES = 0
 
 
 cdef class Known:
@@ -33,7 +46,15 @@ cdef class Known:
     cdef void** table  # into `edges`
     cdef int size
     cdef list edges
+    cdef unsigned int id
     cdef public Py_ssize_t bound
+    cdef public bint open
+    cdef public int word
+
+    def __cinit__(self, *_):
+        global _STATES
+        _STATES += 1
+        self.id = _STATES
 
     def __dealloc__(self):
         PyMem_Free(self.table)
@@ -75,11 +96,13 @@ cdef class Classes:
 
     cdef unsigned short ascii[128]
     cdef unsigned short* pages[256]
+    cdef unsigned char signs[MOST_CLASSES]  # 1 to 3 for `.` `,` `-`
+    cdef bint taken[MOST_CLASSES]
     cdef dict far
-    cdef object classify
+    cdef object automaton
 
-    def __cinit__(self, classify):
-        self.classify = classify
+    def __cinit__(self, automaton):
+        self.automaton = automaton
         self.far = {}
 
     def __dealloc__(self):
@@ -90,13 +113,15 @@ cdef class Classes:
         cdef unsigned short* page
         cdef int number
         if character < 128:
-            number = self.ascii[character] = self.classify(chr(character)) or ODD
+            number = self.ascii[character]
+            if number == 0:
+                number = self.ascii[character] = self.classify(character)
             return number
         if character > 0xFFFF:
             known = self.far.get(character)
             if known is None:
-                known = self.classify(chr(character)) or ODD
-                if len(self.far) < 4096:
+                known = self.classify(character)
+                if len(self.far) < MOST_CLASSES:
                     self.far[character] = known
             return known
         page = self.pages[character >> 8]
@@ -106,8 +131,66 @@ cdef class Classes:
                 raise MemoryError
         number = page[character & 255]
         if number == 0:
-            number = page[character & 255] = self.classify(chr(character)) or ODD
+            number = page[character & 255] = self.classify(character)
         return number
+
+    cdef int classify(self, unsigned int character) except -1:
+        number, sign, taken = self.automaton.classified(chr(character))
+        if not 0 < number < MOST_CLASSES:
+            return ODD
+        self.signs[number] = sign
+        self.taken[number] = taken
+        return number
+
+    cdef void* learn(self, Known state, unsigned int character, int number) except NULL:
+        """The edge of a character that has not come in this state before."""
+        cdef Edge edge = Edge(self.automaton.step(state, chr(character)))
+        state.note(number, edge)
+        return <void*>edge
+
+
+cdef bint has_odd(Classes classes, str text) except -1:
+    """Whether a text has characters that rules see as none or as several, or with which an escape may begin."""
+    cdef int kind = PyUnicode_KIND(text)
+    cdef void* data = PyUnicode_DATA(text)
+    for at in range(PyUnicode_GET_LENGTH(text)):
+        if classes.of(PyUnicode_READ(kind, data, at)) == ODD:
+            return True
+    return False
+
+
+cdef bint fills(one, str text, Py_ssize_t hold, Py_ssize_t until) except -1:
+    """As `masking.core.plan.Candidate.fills`."""
+    cdef Py_ssize_t start = (<tuple>one)[4], end = (<tuple>one)[5], after = (<tuple>one)[6]
+    return (
+        after <= hold
+        and until <= end
+        and (start == 0 or text[:start].isspace())
+        and (PyUnicode_IS_ASCII(text) or text[:after].isascii())
+    )
+
+
+def last(trail, Py_ssize_t most):
+    """As `masking.core.plain.last`."""
+    cdef list pieces = [], marks = []
+    cdef Py_ssize_t behind = 0
+    for piece in reversed(trail):
+        if PyUnicode_CheckExact(piece):
+            pieces.append(piece)
+            behind += PyUnicode_GET_LENGTH(piece)
+            if behind >= most:
+                break
+        else:
+            marks.append((piece.pattern, behind))
+    pieces.reverse()
+    cdef str said = "".join(pieces)
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(said)
+    if size > most:
+        said = said[size - most :]
+        size = most
+    if not marks:
+        return said, _NO_ENDS
+    return said, {pattern: size - place for pattern, place in reversed(marks)}
 
 
 cdef class Reader:
@@ -120,14 +203,16 @@ cdef class Reader:
     cdef int count
     cdef Py_ssize_t begun[MOST_GROUPS]
     cdef public object touched, trail
-    cdef object append, automaton
+    cdef public object own, _plan, _counts
+    cdef object append
     cdef Classes classes
 
-    def __init__(self, automaton, trail):
-        self.automaton, self.trail, self.append = automaton, trail, trail.append
-        self.classes = automaton.classes
+    def __init__(self, plan, own, counts, trail):
+        self._plan, self.own, self._counts = plan, own, counts
+        self.trail, self.append = trail, trail.append
+        self.classes = plan.automaton.classes
         self._held = ""
-        self._state = automaton.idle
+        self._state = plan.automaton.idle
         self.touched = frozenset()
         self.clear = True
 
@@ -157,11 +242,6 @@ cdef class Reader:
         self.count = len(starts)
         for at in range(self.count):
             self.begun[at] = starts[at]
-
-    cdef void* learn(self, Known state, unsigned int character, int number) except NULL:
-        cdef Edge edge = Edge(self.automaton.step(state, chr(character)))
-        state.note(number, edge)
-        return <void*>edge
 
     cpdef str step(self, str text):
         """What may be said now that `text` has come, in which no escape begins; None where `take` must see it."""
@@ -193,7 +273,7 @@ cdef class Reader:
                 return None
             edge = (<Known>state).table[number] if number < (<Known>state).size else NULL
             if edge == NULL:
-                edge = self.learn(<Known>state, character, number)
+                edge = classes.learn(<Known>state, character, number)
             if not (<Edge>edge).same:
                 count = (<Edge>edge).count
                 for one in range(count):
@@ -226,7 +306,7 @@ cdef class Reader:
                 self.count = count
                 for one in range(count):
                     self.begun[one] = kept[one]
-                return self.settled(self._held + text, hold)
+                return self.decide(self._held + text, size, hold)
         if hold == waiting + 1 and hold < size and PyUnicode_READ(kind, data, 0) == 32:
             hold = waiting  # the blank before a word waits with it: to cut it off would cost more than all the rest
         self.count = count
@@ -254,6 +334,59 @@ cdef class Reader:
             self.trail.add(said)
         if hold >= waiting:
             self.clear = True
+        return said
+
+    cdef str decide(self, str pending, Py_ssize_t size, Py_ssize_t hold):
+        """As `settled`, where one finding is all, or none is; the rest is left to that."""
+        cdef Py_ssize_t start, end, after, matched = 0
+        cdef str said
+        cdef bint asked = False
+        cdef list found = None
+        plan = self._plan
+        together = plan.together(self.touched)
+        before, ends = last(self.trail, together.needs + LONGEST)
+        if has_odd(self.classes, before):
+            before, ends = self.trail.context(together.needs)
+        else:
+            shapes = together.alone
+            if shapes is not None:
+                if ends:
+                    for number in together.plain:
+                        matched = max(matched, ends.get(number, 0))
+                asked = True
+                found = (<Shaped?>shapes).find(before, pending, matched, ends.get(-1, 0), hold, self.until)
+        if found is None:
+            found = plan.candidates(before, pending, together, ends, hold, self.until, shaped=not asked)
+        if not found and self.until <= hold:
+            said = pending[:hold]
+            self.trail.add(said)
+        elif found and fills(found[0], pending, hold, self.until):
+            best = found[0]
+            _, _, _, _, start, end, after, number, begun = best
+            for one in found:
+                if one < best or (<tuple>one)[6] != after or (self.own and (<tuple>one)[8] != start):
+                    return self.settled(pending, hold, before, found)
+            if self.own and pending[start:end] in self.own:
+                return self.settled(pending, hold, before, found)
+            mark, entity = plan.marks[number]
+            self._counts[entity] += 1
+            said = pending[:start] + mark + pending[end:hold]
+            self.append(pending[:after])
+            for one in found[1:]:
+                self.append(plan.endings[(<tuple>one)[7]])
+            self.append(plan.ended)
+            if after < hold:
+                self.trail.add(pending[after:hold])
+        else:
+            return self.settled(pending, hold, before, found)
+        self.blocked = 0
+        self.until -= hold
+        self.touched = _NOTHING
+        self._held = pending[hold:] if hold < size else ""
+        self.clear = self.clear or hold == size
+        self.read = size - hold
+        for one in range(self.count):
+            self.begun[one] -= hold
         return said
 
     cdef Py_ssize_t behind(self, str text, Py_ssize_t hold, Py_ssize_t bound) except -1:
@@ -325,3 +458,94 @@ cdef class Lane:
                     self._before = text
                 return said
         return self._thought(text)
+
+
+cdef class Shaped:
+    """As `masking.core.plain.Shaped`; a text's path is the bytes of where it leads, character by character."""
+
+    cdef public object _automaton, _parts, _ranks, _said, _untold
+    cdef public bint _lettered, _some_said
+    cdef public int _rest, _trust, _patience
+    cdef Classes classes
+    cdef dict ends
+
+    def __init__(self, automaton, parts, ranks, said, bint lettered):
+        self._automaton, self._parts, self._ranks, self._said, self._lettered = automaton, parts, ranks, said, lettered
+        self._some_said = any(said)
+        self.classes = automaton.classes
+        self.ends = {}
+
+    cdef bytes path(self, str text, Py_ssize_t size, Py_ssize_t behind):
+        cdef unsigned int made[2 + 2 * (LONGEST_SHAPE + REACH + 2)]
+        cdef int used = 2, number, kind = PyUnicode_KIND(text)
+        cdef void* data = PyUnicode_DATA(text)
+        cdef unsigned int character
+        cdef Classes classes = self.classes
+        cdef Known idle = self._automaton.idle
+        cdef void* state = <void*>idle  # borrowed, as in Reader.step
+        cdef void* edge
+        made[0], made[1] = size, behind
+        for at in range(PyUnicode_GET_LENGTH(text)):
+            character = PyUnicode_READ(kind, data, at)
+            number = classes.of(character)
+            if number == ODD:
+                return None
+            edge = (<Known>state).table[number] if number < (<Known>state).size else NULL
+            if edge == NULL:
+                edge = classes.learn(<Known>state, character, number)
+            state = <void*>(<Edge>edge).state
+            if character < 128 or not ((<Known>state).open or (self._lettered and (<Known>state).word)):
+                made[used] = (<Known>state).id << 2 | classes.signs[number]
+            else:  # in a match, or a letter that engines may disagree about: it stands for itself
+                made[used] = (<Known>state).id << 2
+                used += 1
+                made[used] = character | 0x80000000
+            used += 1
+        return PyBytes_FromStringAndSize(<char*>made, used * sizeof(unsigned int))
+
+    def find(self, str before, str text, Py_ssize_t matched, Py_ssize_t every, Py_ssize_t hold=0, Py_ssize_t until=0):
+        """As `masking.core.plain.Shaped.find`."""
+        cdef Py_ssize_t size = PyUnicode_GET_LENGTH(before), at = size, behind
+        cdef int number, kind = PyUnicode_KIND(before)
+        cdef void* data = PyUnicode_DATA(before)
+        cdef bint free = False
+        cdef str whole = text
+        cdef list made = [], known
+        if self._rest:
+            self._rest -= 1
+            return None
+        if PyUnicode_GET_LENGTH(text) > LONGEST_SHAPE:
+            return None
+        while at and not free:
+            at -= 1
+            number = self.classes.of(PyUnicode_READ(kind, data, at))
+            free = number != ODD and not self.classes.taken[number]
+            if not free and size - at > REACH:
+                return None
+        if matched > (at + 1 if free else 0):
+            return None
+        if size:
+            whole = before[at:] + text
+            size -= at
+        behind = every - at if every > at and not self._some_said else 0
+        path = self.path(whole, size, behind)
+        if path is None:
+            return None
+        known = self.ends.get(path)
+        if known is None:
+            if len(self.ends) >= MOST_PATHS:
+                self.ends = {}
+            known = self.ends[path] = self._learned(whole, size, behind)
+        elif self._trust < TRUST:
+            self._trust += 1
+        for end in known:
+            number, found = end
+            if made and hold and not self._said[number]:
+                if made[0].rank <= self._ranks[number] and fills(made[0], text, hold, until):
+                    continue
+            if type(found) is not list:
+                found = self._answered(end, whole, size, behind)
+            if found is self._untold:
+                return None
+            made += found
+        return made

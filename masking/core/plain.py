@@ -5,18 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from collections.abc import Collection, Mapping, Reversible, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from masking.core.automaton import Automaton
+    from masking.core.plan import Candidate, Plan
     from masking.core.state import State, Touched
     from masking.core.trail import Trail
 
-__all__ = ["Classes", "Known", "Lane", "Reader"]
+from masking.core.streamview import seen
+
+__all__ = ["Classes", "Known", "Lane", "Reader", "Shaped", "last"]
 
 _NOTHING: Final[frozenset[int]] = frozenset()
 _PATIENT: Final = 48  # characters
+_NO_ENDS: Final[Mapping[int, int]] = {}
+_TRUST: Final = 64
+_REACH: Final = 24  # characters back to one that the pattern never takes
+_LONGEST: Final = 96  # characters
+_MOST: Final = 1 << 11  # characters remembered, of all nodes of a pattern
+_SIGNS: Final = ".,-"
+_ESCAPES: Final = "%&\\"
 
 
 class Classes:
@@ -24,16 +35,20 @@ class Classes:
 
     __slots__ = ()
 
-    def __init__(self, classify: Callable[[str], int]) -> None: ...
+    def __init__(self, automaton: Automaton) -> None: ...
 
 
 class Known:
     """What a state is made on."""
 
-    __slots__ = ("bound",)
+    __slots__ = ("bound", "open", "word")
 
     bound: int
     """No match that is still open began more than this many characters ago, as rules see them."""
+    open: bool
+    """Whether any pattern may have begun."""
+    word: int
+    """What the last character was: 0 neither, 1 a digit, 2 an ASCII letter, 3 `_`, 4 another letter."""
 
 
 class Lane:
@@ -69,11 +84,13 @@ class Reader:
     """
 
     __slots__ = (
-        "_automaton", "blocked", "held", "read", "starts", "state", "touched", "trail", "until", "wide",
+        "_automaton", "_counts", "_plan", "blocked", "held", "own", "read", "starts", "state", "touched", "trail",
+        "until", "wide",
     )  # fmt: skip
 
-    def __init__(self, automaton: Automaton, trail: Trail) -> None:
-        self._automaton = automaton
+    def __init__(self, plan: Plan, own: Collection[str], counts: Counter[str], trail: Trail) -> None:
+        self._plan, self.own, self._counts = plan, own, counts
+        self._automaton = automaton = plan.automaton
         self.trail = trail
         self.held = ""
         self.read = self.until = self.blocked = self.wide = 0
@@ -127,6 +144,169 @@ class Reader:
         """Where the last `bound` characters that rules see of `pending` begin, if that is behind `hold`."""
         raise NotImplementedError
 
-    def settled(self, pending: str, hold: int) -> str:
-        """What is said of `pending` where something may have matched and nothing before `hold` is open."""
+    def settled(
+        self, pending: str, hold: int, before: str | None = None, candidates: list[Candidate] | None = None
+    ) -> str:
+        """What is said of `pending` where something may have matched and nothing before `hold` is open; `candidates`
+        are what patterns find there behind `before`, if that is known."""
+        raise NotImplementedError
+
+
+def last(trail: Reversible[str], most: int) -> tuple[str, Mapping[int, int]]:
+    """The last `most` characters of the pieces of a trail, and up to where in them patterns have matched."""
+    pieces: list[str] = []
+    behind = 0
+    marks: list[tuple[int, int]] = []
+    for piece in reversed(trail):
+        if type(piece) is str:
+            pieces.append(piece)
+            behind += len(piece)
+            if behind >= most:
+                break
+        else:
+            marks.append((piece.pattern, behind))  # type: ignore[attr-defined]
+    pieces.reverse()
+    said = "".join(pieces)[-most:]
+    if not marks:
+        return said, _NO_ENDS
+    return said, {pattern: len(said) - behind for pattern, behind in reversed(marks)}
+
+
+class _Node(dict[str, "_Node"]):
+    """One character further on a path; `end` says what is known of texts that end here."""
+
+    __slots__ = ("end", "next", "owner", "state")
+
+    def __init__(self, state: State | None, owner: Shaped) -> None:
+        super().__init__()
+        self.state = state
+        """None where the text has no shape."""
+        self.owner = owner
+        self.next: dict[Any, _Node] = {}
+        self.end: Any = None
+
+    def __missing__(self, character: str) -> _Node:
+        return self.owner.follow(self, character)
+
+
+class _Free(dict[str, bool]):
+    """Whether the pattern never takes a character."""
+
+    def __init__(self, automaton: Automaton) -> None:
+        super().__init__()
+        self._takes = automaton.takes
+
+    def __missing__(self, character: str) -> bool:
+        shown = seen(character)
+        free = len(shown) == 1 and not self._takes(shown)
+        if len(self) < _MOST:
+            self[character] = free
+        return free
+
+
+class Shaped:
+    """What shapes are made on: a text's path, one node a character."""
+
+    __slots__ = (
+        "_automaton", "_free", "_lettered", "_none", "_parts", "_patience", "_ranks", "_rest", "_roots", "_said",
+        "_some_said", "_spent", "_trust", "_untold",
+    )  # fmt: skip
+
+    def __init__(
+        self, automaton: Automaton, parts: Sequence[Any], ranks: Sequence[Any], said: Sequence[bool], lettered: bool
+    ) -> None:
+        self._automaton, self._parts, self._ranks, self._said, self._lettered = automaton, parts, ranks, said, lettered
+        self._some_said = any(said)
+        self._free = _Free(automaton)
+        self._none = _Node(None, self)
+        self._roots: dict[tuple[int, int], _Node] = {}
+        self._spent = self._rest = self._trust = self._patience = 0
+        self._untold: list[Any] = []
+
+    def find(self, before: str, text: str, matched: int, every: int, hold: int = 0, until: int = 0) -> list[Any] | None:
+        """What is made of the matches in `text` behind `before`, of which `matched` characters belong to earlier
+        matches, and `every` to those of any pattern whose matches do not begin in what has been said; None where the
+        shape does not tell. No escape begins in `before`. `hold` and `until` as in `Plan.candidates`.
+        """
+        if self._rest:
+            self._rest -= 1
+            return None
+        if len(text) > _LONGEST:
+            return None
+        # No match reaches over a character that no pattern takes, and no boundary looks behind it: only behind signs,
+        # which patterns with such a boundary take.
+        free, size = self._free, len(before)
+        at = size
+        while at:
+            at -= 1
+            if free[before[at]]:
+                if matched > at + 1:
+                    return None
+                break
+            if size - at > _REACH:
+                return None
+        else:
+            if matched:
+                return None
+        if self._some_said:
+            every = 0
+        whole = text
+        if size:
+            whole = before[at:] + text
+            size -= at
+        behind = every - at if every > at else 0
+        node = self._roots.get((size, behind)) or self._root(size, behind)
+        for character in whole:
+            node = node[character]
+        known = node.end
+        if known is None:
+            if node.state is None:
+                return None
+            known = node.end = self._learned(whole, size, behind)
+        elif self._trust < _TRUST:
+            self._trust += 1
+        made: list[Any] = []
+        for end in known:
+            number, found = end
+            first = made[0] if made and hold and not self._said[number] else None
+            if first is not None and first.rank <= self._ranks[number] and first.fills(text, hold, until):
+                continue
+            if type(found) is not list:
+                found = self._answered(end, whole, size, behind)
+            if found is self._untold:
+                return None
+            made += found
+        return made
+
+    def follow(self, node: _Node, character: str) -> _Node:
+        """The node one character further."""
+        state = node.state
+        shown = seen(character)
+        if state is None or character in _ESCAPES or len(shown) != 1:
+            return self._none
+        state = self._automaton.step(state, character).state
+        if character.isascii() or not (state.groups or state.unheld or (self._lettered and state.word)):
+            key = (state, shown if shown in _SIGNS else "")
+        else:  # in a match, or a letter that engines may disagree about: it stands for itself
+            key = (state, character)
+        known = node.next.get(key)
+        if known is None:
+            known = node.next[key] = _Node(state, self)
+        node[character] = known
+        self._spent += 1
+        if self._spent > _MOST:
+            self._spent = 0
+            self._roots = {}
+        return known
+
+    def _root(self, size: int, behind: int) -> _Node:
+        node = self._roots[size, behind] = _Node(self._automaton.idle, self)
+        return node
+
+    def _learned(self, text: str, size: int, behind: int) -> list[Any]:
+        """What is known of texts of a shape, once this one was searched with the patterns themselves."""
+        raise NotImplementedError
+
+    def _answered(self, end: list[Any], text: str, size: int, behind: int) -> list[Any]:
+        """What is made of a text when its checks have been asked."""
         raise NotImplementedError

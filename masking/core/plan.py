@@ -20,12 +20,13 @@ from masking.core.edges import Edges
 from masking.core.finding import Finding, resolve
 from masking.core.gate import Gate, bounded, joined
 from masking.core.pattern import Accept, Pattern, PatternSyntaxError, Place
+from masking.core.positions import Positions
 from masking.core.rule import Category, PatternSource, Rule, TermSource
 from masking.core.shape import Shapes
 from masking.core.state import Touched, plainly
 from masking.core.streamview import StreamView, seen
 from masking.core.terms import Terms, as_pattern, normal
-from masking.core.trail import Ended
+from masking.core.trail import ALL_ENDED, Ended
 
 __all__ = ["Candidate", "Plan", "mark"]
 
@@ -78,7 +79,7 @@ class Candidate(NamedTuple):
             self.after <= hold
             and until <= self.end
             and (start == 0 or text[:start].isspace())
-            and (text.isascii() or text[:hold].isascii())
+            and text[: self.after].isascii()
         )
 
 
@@ -122,6 +123,11 @@ class Together:
     gate: Any = None
     """Whether any of the loose ones matches in some bytes."""
 
+    @property
+    def alone(self) -> Shapes | None:
+        """The shapes, where they tell everything."""
+        return None if self.others or self.loose else self.shapes
+
 
 class Plan:
     """Which rules of a category look at answers, made ready once and shared by all streams."""
@@ -130,6 +136,9 @@ class Plan:
         self.looks = [look for order, rule in enumerate(category.rules) for look in _looks(rule, order)]
         for number, look in enumerate(self.looks):
             look.ended.pattern = number
+        self.endings = [look.ended for look in self.looks]
+        self.marks = [(look.mark, look.rule.entity) for look in self.looks]
+        self.ended = ALL_ENDED
         self._ranks = [look.rank for look in self.looks]
         self.lookback = max((look.needs for look in self.looks), default=0)
         self._gate = Gate([look.pattern for look in self.looks])
@@ -164,19 +173,28 @@ class Plan:
         return known
 
     def candidates(
-        self, before: str, text: str, together: Together, ends: Mapping[int, int], hold: int = 0, until: int = 0
+        self,
+        before: str,
+        text: str,
+        together: Together,
+        ends: Mapping[int, int],
+        hold: int = 0,
+        until: int = 0,
+        *,
+        shaped: bool = True,
     ) -> list[Candidate]:
         """What these patterns find in `text`, with `before` as context; `ends` says up to where in `before + text` a
         pattern has matched already (-1: any whose matches do not begin in what has been said).
 
         Where nothing is open at `hold`, and matches end up to `until` only, what all of them lie within and is ranked
-        before them comes first, and then those others alone that may have begun earlier.
+        before them comes first, and then those others alone that may have begun earlier. Without `shaped`, shapes are
+        not asked.
         """
         plain, shapes = together.plain, together.shapes
         every = ends.get(-1, 0) if ends else 0
         found: list[Candidate] = []
         if shapes is not None:
-            if not ("%" in before or "&" in before or "\\" in before):
+            if shaped and not ("%" in before or "&" in before or "\\" in before):
                 matched = max([ends.get(number, 0) for number in plain]) if ends else 0
                 made = shapes.find(before, text, matched, every, hold, until)
                 if made is not None:
@@ -305,8 +323,10 @@ def _looks(rule: Rule, order: int) -> Iterator[_Look]:
     # What is a check's to decide may be long; what only looks like a name is made of words.
     limits = (900, 30, 9, 1) if source.checks else (30, 9, 1)
     for pattern in (_bounded(one, limits) for one in source.patterns):
-        # What a pattern matches before its value, or of Han characters, may have been said already.
-        said = "(?P<value>" in pattern.source or not pattern.source.isascii()
+        # What a pattern matches before its value, or of characters that do not identify, may have been said already.
+        said = "(?P<value>" in pattern.source or (
+            not pattern.source.isascii() and Positions([(pattern.source, "none", "none")]).begins_unseen
+        )
         needs = max(near, min(pattern.trigger.most, _LONGEST_CONTEXT) if said else 0) + _SLACK
         score = max(rule.score, (context.score if context is not None else None) or 0)
         rank = (not source.proves, -score, order)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from masking.core import plain
 
-__all__ = ["COMPILED", "Classes", "Known", "Lane", "Reader"]
+__all__ = ["COMPILED", "Classes", "Known", "Lane", "Reader", "Shaped", "last"]
 
 _made = plain
 with suppress(ImportError):
@@ -20,6 +20,7 @@ COMPILED: Final = _made is not plain
 """Whether streams run compiled."""
 
 if TYPE_CHECKING:
-    from masking.core.plain import Classes, Known, Lane, Reader
+    from masking.core.plain import Classes, Known, Lane, Reader, Shaped, last
 else:
     Classes, Known, Lane, Reader = _made.Classes, _made.Known, _made.Lane, _made.Reader
+    Shaped, last = _made.Shaped, _made.last

@@ -37,14 +37,11 @@ _NOTHING: Final[Touched] = frozenset()
 class Redactor(Reader):
     """One lane's reader: `take` text as it comes, and it says what became of it, in order."""
 
-    __slots__ = ("_counts", "_plan", "own")
+    __slots__ = ()
 
     def __init__(self, plan: Plan, own: Collection[str], counts: Counter[str] | None = None) -> None:
         """`own` are values that are kept in clear: those of the session. `counts` counts by entity what is redacted."""
-        super().__init__(plan.automaton, Trail(plan.lookback))
-        self._plan = plan
-        self._counts: Counter[str] = Counter() if counts is None else counts
-        self.own = own
+        super().__init__(plan, own, Counter() if counts is None else counts, Trail(plan.lookback))
 
     def take(self, text: str, *, last: bool = False) -> list[Edit]:
         """What may be said now that `text` has come; with `last`, all of it, and what follows begins afresh."""
@@ -85,11 +82,17 @@ class Redactor(Reader):
             self.touched = touched
         return edits
 
-    def settled(self, pending: str, hold: int) -> str:
-        """What is said of `pending` where something may have matched and nothing before `hold` is open."""
+    def settled(
+        self, pending: str, hold: int, before: str | None = None, candidates: list[Candidate] | None = None
+    ) -> str:
+        """What is said of `pending` where something may have matched and nothing before `hold` is open; `candidates`
+        are what patterns find there behind `before`, if that is known."""
         starts = self.starts
         self.held = pending
-        edits, reach, self.touched = self._settle(pending, hold, self.touched)
+        if before is None or candidates is None:
+            edits, reach, self.touched = self._settle(pending, hold, self.touched)
+        else:
+            edits, reach, self.touched = self._decided(before, pending, hold, self.touched, candidates)
         self.held = pending[reach:]
         self.read = len(pending) - reach
         self.starts = tuple([start - reach for start in starts])
@@ -140,10 +143,17 @@ class Redactor(Reader):
     def _settle(self, pending: str, hold: int, touched: Touched) -> tuple[list[Edit], int, Touched]:
         """Decide what ends before everything that is still open; returns what is said, up to where, and the rest."""
         plan = self._plan
-        looks = plan.looks
         together = plan.together(touched)
         before, ends = self.trail.context(together.needs)
-        decided = candidates = plan.candidates(before, pending, together, ends, hold, self.until)
+        candidates = plan.candidates(before, pending, together, ends, hold, self.until)
+        return self._decided(before, pending, hold, touched, candidates)
+
+    def _decided(
+        self, before: str, pending: str, hold: int, touched: Touched, candidates: list[Candidate]
+    ) -> tuple[list[Edit], int, Touched]:
+        """As `_settle`, with what the patterns find behind `before`."""
+        looks = self._plan.looks
+        decided = candidates
         self.blocked = 0
         filled = bool(candidates) and candidates[0].fills(pending, hold, self.until)
         if filled and len(candidates) == 1:
@@ -190,8 +200,7 @@ class Redactor(Reader):
         trail = self.trail
         trail.append(pending[:after])
         trail.append(ALL_ENDED)
-        if after < hold:
-            trail.append(pending[after:hold])
+        trail.add(pending[after:hold])
         self.until -= hold
         return edits, hold, _NOTHING
 

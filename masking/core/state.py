@@ -21,7 +21,7 @@ def plainly(number: int) -> int:
 class State(Known):
     """What has been read so far, as far as it matters for what comes."""
 
-    __slots__ = ("_owner", "alike", "exact", "groups", "later", "moves", "pieces", "steps", "unheld", "word")
+    __slots__ = ("_owner", "alike", "exact", "groups", "later", "moves", "pieces", "steps", "unheld")
 
     def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, exact: bool, owner: Positions) -> None:
         self.groups = groups
@@ -32,7 +32,7 @@ class State(Known):
         self.alike: bool | None = None
         """Whether every digit leads on to the same state; None if not asked for yet."""
         self.word = word
-        """What the last character was: 0 neither, 1 a digit, 2 an ASCII letter, 3 `_`, 4 another letter."""
+        self.open = bool(groups or unheld)
         self.steps: dict[str, Step] = {}
         self.moves = Moves(self)
         """While nothing may have matched."""

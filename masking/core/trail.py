@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from masking.core.escapes import LONGEST
+from masking.core.reader import last
 from masking.core.streamview import shown
 
 __all__ = ["ALL_ENDED", "Ended", "Trail"]
 
-_NO_ENDS: Final[Mapping[int, int]] = {}
 _MORE: Final = 16  # pieces, besides one for each character of the context
 
 
@@ -47,30 +47,13 @@ class Trail(deque[str]):
 
     def context(self, size: int) -> tuple[str, Mapping[int, int]]:
         """The last `size` characters that rules see, or some more, and up to where in them patterns have matched."""
-        said, ends = self._last(size + LONGEST)
+        said, ends = last(self, size + LONGEST)
         if "%" in said or "&" in said or "\\" in said:
-            return self._last(size * LONGEST, shown)  # as escapes they take so much room
+            return self._shown(size * LONGEST)  # as escapes they take so much room
         if not said.isascii() and shown(said) != said:
-            return self._last(size + LONGEST, shown)
+            return self._shown(size + LONGEST)
         return said, ends
 
-    def _last(self, most: int, form: Callable[[str], str] = str) -> tuple[str, Mapping[int, int]]:
-        """The last `most` characters of the pieces in some form, and where patterns have ended in them."""
-        pieces: list[str] = []
-        behind = 0
-        marks: list[tuple[int, int]] = []
-        for piece in reversed(self):
-            if piece:
-                if form is not str:
-                    piece = form(piece)
-                pieces.append(piece)
-                behind += len(piece)
-                if behind >= most:
-                    break
-            elif isinstance(piece, Ended):
-                marks.append((piece.pattern, behind))
-        pieces.reverse()
-        said = "".join(pieces)[-most:]
-        if not marks:
-            return said, _NO_ENDS
-        return said, {pattern: len(said) - behind for pattern, behind in reversed(marks)}
+    def _shown(self, most: int) -> tuple[str, Mapping[int, int]]:
+        """As `last`, without characters of which rules see nothing."""
+        return last([piece if isinstance(piece, Ended) else shown(piece) for piece in self], most)
