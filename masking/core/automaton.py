@@ -70,6 +70,7 @@ class Automaton:
         self._loose = _DIGITS if only is None else ""
         self.widths: Sequence[int] = positions.widths
         self._taken: dict[str, _Taken] = {}
+        self._sets: dict[Group, Group] = {}
         self._ahead: dict[Group, Group] = {}
         self._known: dict[tuple[tuple[Group, ...], Group, int, bool], State] = {}
         self._starts: dict[tuple[Group, int, bool], tuple[Group, Group]] = {}
@@ -231,15 +232,21 @@ class Automaton:
     def _taking(self, character: str) -> _Taken:
         known = self._taken.get(character)
         if known is None:
-            exactly = loosely = self._positions.taking(character)
+            exactly = self._positions.taking(character)
             if self._only is not None:
-                exactly = loosely = exactly & self._only
-            if character in self._loose:
-                loosely = _NOTHING.union(*[self._positions.taking(digit) for digit in self._loose])
+                exactly &= self._only
+            # Equal sets are one set: to compare large ones would cost more than all the rest of a step.
+            exactly = self._sets.setdefault(exactly, exactly)
+            loosely = self._any_digit if character in self._loose else exactly
             known = _Taken(exactly, loosely, kind(character))
             if len(self._taken) < _MOST_STEPS:
                 self._taken[character] = known
         return known
+
+    @cached_property
+    def _any_digit(self) -> Group:
+        """The positions that take any digit."""
+        return _NOTHING.union(*map(self._positions.taking, _DIGITS))
 
     def classified(self, character: str) -> tuple[int, int, bool]:
         """The number of the characters that are never told apart from this one (0 where rules see none, or several),
