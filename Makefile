@@ -50,7 +50,7 @@ models: $(VENV)/.installed
 
 setup: $(VENV)/.dev models
 
-$(VENV)/.installed: pyproject.toml hatch_build.py masking/core/compiled.pyx
+$(VENV)/.installed: pyproject.toml hatch_build.py $(wildcard masking/core/compiled*.p*)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 demo")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing masking-pipeline into $(VENV) (a minute or two, once)"

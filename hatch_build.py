@@ -63,9 +63,9 @@ def _built(root: Path, folder: Path) -> Path:
     from Cython.Build import cythonize  # type: ignore[import-not-found]
     from setuptools import Distribution, Extension  # type: ignore[import-untyped]
 
-    source = folder / "compiled.pyx"
-    shutil.copy2(root / SOURCE, source)
-    extension = Extension("masking.core.compiled", [str(source)])
+    for source in (root / SOURCE).parent.glob("compiled*.p*"):
+        shutil.copy2(source, folder)
+    extension = Extension("masking.core.compiled", [str(folder / "compiled.pyx")])
     build = Distribution({"ext_modules": cythonize([extension], quiet=True)}).get_command_obj("build_ext")
     build.build_lib, build.build_temp = str(folder / "lib"), str(folder / "temp")
     build.ensure_finalized()

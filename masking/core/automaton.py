@@ -78,7 +78,7 @@ class Automaton:
         self._moves = 0
         self._reckoned = 0
         self._classes: dict[tuple[Group, Group, int, bool, int], int] = {}
-        self.classes = Classes(self)
+        self.classes = Classes(self, positions.net, bool(self._loose))
         """Of characters, for who reads them one by one."""
         self.idle = self._state((), _NOTHING, 0)
 
@@ -94,6 +94,7 @@ class Automaton:
     def _forget(self) -> None:
         """Begin afresh, since texts that are made for it reach states without end; who stands in an old one goes on."""
         self._known, self._ahead, self._starts = {}, {}, {}
+        self.classes.forget()
         self._moves = self._reckoned = 0
         self.idle = self._state((), _NOTHING, 0)
 
@@ -181,9 +182,9 @@ class Automaton:
         if state.alike is None:
             every, some = self._digits
             first = self._reach(state.groups[0]) if state.groups else _NOTHING
-            before_values = self._first(state.word) - self._positions.valued
-            others = first | before_values | self._reach(state.unheld)
+            others = first | self._reach(state.unheld)
             state.alike = bool(self._loose) and not first.isdisjoint(every) and others.isdisjoint(some)
+            state.alike = state.alike and not self.tells_digits_before_values(state.word)
         return state.alike
 
     @cached_property
@@ -248,16 +249,18 @@ class Automaton:
         """The positions that take any digit."""
         return _NOTHING.union(*map(self._positions.taking, _DIGITS))
 
-    def classified(self, character: str) -> tuple[int, int, bool]:
+    def classified(self, character: str) -> tuple[int, int, _Taken, bool]:
         """The number of the characters that are never told apart from this one (0 where rules see none, or several),
-        which of the signs `.` `,` `-` they are (0: none of them), and whether any pattern takes them."""
+        which of the signs `.` `,` `-` they are (0: none of them), what takes them, and whether they identify."""
         shown = self._seen(character)
         if len(shown) != 1 or character in _ESCAPES:
-            return 0, 0, False
-        taken = self._taking(shown)
-        sign = _SIGNS.find(shown) + 1
-        key = (*taken, identifies(character), sign)
-        return self._classes.setdefault(key, len(self._classes) + 1), sign, bool(taken.exactly)
+            return 0, 0, _Taken(_NOTHING, _NOTHING, 0), False
+        taken, held, sign = self._taking(shown), identifies(character), _SIGNS.find(shown) + 1
+        return self._classes.setdefault((*taken, held, sign), len(self._classes) + 1), sign, taken, held
+
+    def tells_digits_before_values(self, word: int) -> bool:
+        """Whether any digit is told apart where a match begins behind a character of a kind, before its value."""
+        return not (self._first(word) - self._positions.valued).isdisjoint(self._digits[1])
 
     def move(self, state: State, piece: str) -> Move:
         """One piece on."""

@@ -6,9 +6,13 @@ signs with which a placeholder or a link may begin, and every decision about a m
 """
 
 import os
+from array import array
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
+
+from libc.stdlib cimport qsort
+from libc.string cimport memcpy
 
 cdef extern from "Python.h":
     int PyUnicode_KIND(object)
@@ -26,7 +30,6 @@ cdef object _NO_ENDS = {}
 
 cdef enum:
     LONGEST = 10  # characters of an escape
-    MOST_CLASSES = 4096
     MOST_GROUPS = 8
     MOST_SIGNS = 64
     ODD = 0xFFFF
@@ -37,116 +40,7 @@ cdef enum:
     MOST_PATHS = 512
 
 
-cdef unsigned int _STATES = 0
-
-
-cdef class Known:
-    """What a state knows of how it goes on: by class of character, the edge."""
-
-    cdef void** table  # into `edges`
-    cdef int size
-    cdef list edges
-    cdef unsigned int id
-    cdef public Py_ssize_t bound
-    cdef public bint open
-    cdef public int word
-
-    def __cinit__(self, *_):
-        global _STATES
-        _STATES += 1
-        self.id = _STATES
-
-    def __dealloc__(self):
-        PyMem_Free(self.table)
-
-    cdef int note(self, int number, Edge edge) except -1:
-        cdef void** table = self.table
-        if number >= self.size:
-            table = <void**>PyMem_Realloc(table, (number + 8) * sizeof(void*))
-            if table == NULL:
-                raise MemoryError
-            for at in range(self.size, number + 8):
-                table[at] = NULL
-            self.table, self.size = table, number + 8
-        if self.edges is None:
-            self.edges = []
-        self.edges.append(edge)
-        table[number] = <void*>edge
-
-
-cdef class Edge:
-    """One character on, as Step."""
-
-    cdef Known state
-    cdef int count
-    cdef int kept[MOST_GROUPS]
-    cdef bint same
-    cdef object touched
-
-    def __init__(self, step):
-        self.state, kept, touched, self.same = step
-        self.count = len(kept)
-        for at, number in enumerate(kept):
-            self.kept[at] = number
-        self.touched = touched if touched else None
-
-
-cdef class Classes:
-    """The characters that an automaton does not tell apart, by number; 0xFFFF for those that are left to Python."""
-
-    cdef unsigned short ascii[128]
-    cdef unsigned short* pages[256]
-    cdef unsigned char signs[MOST_CLASSES]  # 1 to 3 for `.` `,` `-`
-    cdef bint taken[MOST_CLASSES]
-    cdef dict far
-    cdef object automaton
-
-    def __cinit__(self, automaton):
-        self.automaton = automaton
-        self.far = {}
-
-    def __dealloc__(self):
-        for page in self.pages:
-            PyMem_Free(page)
-
-    cdef int of(self, unsigned int character) except -1:
-        cdef unsigned short* page
-        cdef int number
-        if character < 128:
-            number = self.ascii[character]
-            if number == 0:
-                number = self.ascii[character] = self.classify(character)
-            return number
-        if character > 0xFFFF:
-            known = self.far.get(character)
-            if known is None:
-                known = self.classify(character)
-                if len(self.far) < MOST_CLASSES:
-                    self.far[character] = known
-            return known
-        page = self.pages[character >> 8]
-        if page == NULL:
-            page = self.pages[character >> 8] = <unsigned short*>PyMem_Calloc(256, sizeof(unsigned short))
-            if page == NULL:
-                raise MemoryError
-        number = page[character & 255]
-        if number == 0:
-            number = page[character & 255] = self.classify(character)
-        return number
-
-    cdef int classify(self, unsigned int character) except -1:
-        number, sign, taken = self.automaton.classified(chr(character))
-        if not 0 < number < MOST_CLASSES:
-            return ODD
-        self.signs[number] = sign
-        self.taken[number] = taken
-        return number
-
-    cdef void* learn(self, Known state, unsigned int character, int number) except NULL:
-        """The edge of a character that has not come in this state before."""
-        cdef Edge edge = Edge(self.automaton.step(state, chr(character)))
-        state.note(number, edge)
-        return <void*>edge
+include "compiled_steps.pxi"
 
 
 cdef bint has_odd(Classes classes, str text) except -1:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from masking.core.automaton import Automaton
     from masking.core.plan import Candidate, Plan
+    from masking.core.positions import Positions
     from masking.core.state import State, Touched
     from masking.core.trail import Trail
 
 from masking.core.streamview import seen
 
-__all__ = ["Classes", "Known", "Lane", "Reader", "Shaped", "last"]
+__all__ = ["Classes", "Known", "Lane", "Net", "Reader", "Shaped", "last"]
 
 _NOTHING: Final[frozenset[int]] = frozenset()
 _PATIENT: Final = 48  # characters
@@ -30,12 +31,23 @@ _SIGNS: Final = ".,-"
 _ESCAPES: Final = "%&\\"
 
 
-class Classes:
-    """Characters that an automaton does not tell apart, which only the compiled reader asks for."""
+class Net:
+    """The positions of some patterns as arrays, which only the compiled reader asks for."""
 
     __slots__ = ()
 
-    def __init__(self, automaton: Automaton) -> None: ...
+    def __init__(self, positions: Positions) -> None: ...
+
+
+class Classes:
+    """The characters that an automaton does not tell apart, which only the compiled reader asks for."""
+
+    __slots__ = ()
+
+    def __init__(self, automaton: Automaton, net: Net, loose: bool) -> None: ...
+
+    def forget(self) -> None:
+        """All states."""
 
 
 class Known:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
 from masking.core.character import ascii_taken_by, identifies, named_by, taken_by
+from masking.core.reader import Net
 
 __all__ = ["Group", "Positions"]
 
@@ -58,6 +60,11 @@ class Positions:
             first = len(self.owner)
             self._add(number, source, before, after)
             self.spans.append(range(first, len(self.owner)))
+
+    @cached_property
+    def net(self) -> Net:
+        """As arrays."""
+        return Net(self)
 
     def taking(self, character: str) -> Group:
         """The positions that take `character`, as rules see it."""

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Final
 
 from masking.core import plain
 
-__all__ = ["COMPILED", "Classes", "Known", "Lane", "Reader", "Shaped", "last"]
+__all__ = ["COMPILED", "Classes", "Known", "Lane", "Net", "Reader", "Shaped", "last"]
 
 _made = plain
 with suppress(ImportError):
-    _made = import_module("masking.core.compiled")
+    built = import_module("masking.core.compiled")
+    if all(hasattr(built, name) for name in plain.__all__):  # else it was built from another version
+        _made = built
 
 COMPILED: Final = _made is not plain
 """Whether streams run compiled."""
 
 if TYPE_CHECKING:
-    from masking.core.plain import Classes, Known, Lane, Reader, Shaped, last
+    from masking.core.plain import Classes, Known, Lane, Net, Reader, Shaped, last
 else:
-    Classes, Known, Lane, Reader = _made.Classes, _made.Known, _made.Lane, _made.Reader
-    Shaped, last = _made.Shaped, _made.last
+    Classes, Known, Lane, Net = _made.Classes, _made.Known, _made.Lane, _made.Net
+    Reader, Shaped, last = _made.Reader, _made.Shaped, _made.last
