@@ -234,23 +234,26 @@ cdef class Reader:
         """As `settled`, where one finding is all, or none is; the rest is left to that."""
         cdef Py_ssize_t start, end, after, matched = 0
         cdef str said
-        cdef bint asked = False
         cdef list found = None
         plan = self._plan
         together = plan.together(self.touched)
         before, ends = last(self.trail, together.needs + LONGEST)
         if has_odd(self.classes, before):
             before, ends = self.trail.context(together.needs)
+            found = plan.candidates(before, pending, together, ends, hold, self.until)
         else:
-            shapes = together.alone
+            shapes, spare = together.shapes, together.spare
             if shapes is not None:
                 if ends:
                     for number in together.plain:
                         matched = max(matched, ends.get(number, 0))
-                asked = True
                 found = (<Shaped?>shapes).find(before, pending, matched, ends.get(-1, 0), hold, self.until)
-        if found is None:
-            found = plan.candidates(before, pending, together, ends, hold, self.until, shaped=not asked)
+            if not (
+                found is not None
+                and spare is not None
+                and (spare is plan.worst or (found and found[0].rank <= spare and fills(found[0], pending, hold, self.until)))
+            ):
+                found = plan.others(before, pending, together, ends, hold, self.until, found)
         if not found and self.until <= hold:
             said = pending[:hold]
             self.trail.add(said)

@@ -30,6 +30,9 @@ from masking.core.trail import ALL_ENDED, Ended
 
 __all__ = ["Candidate", "Plan", "mark"]
 
+Rank = tuple[bool, float, int]
+"""The beginning of how findings are ranked, and a rule's order: of overlapping ones that are no longer, the least."""
+
 LONG: Final = 512  # characters from which a whole text goes through the gate
 HIDDEN: Final = 64  # characters for each that a rule sees: who hides a value among more of them hides it from rules
 _LONGEST_CONTEXT: Final = 512
@@ -38,16 +41,13 @@ _made: Final[Any] = tuple.__new__  # a named tuple's own constructor takes three
 _OFTEN: Final = 24  # texts
 _FEW: Final = 12  # patterns
 _MOST_TOGETHER: Final = 512  # sets of patterns
+_WORST: Final[Rank] = (True, 1.0, 1 << 30)
 _SLACK: Final = 2  # characters that a boundary may look at
 
 
 def mark(entity: str) -> str:
     """What stands in the place of a new value: its entity, without a number, so that nothing ever restores it."""
     return f"<{entity}>"
-
-
-Rank = tuple[bool, float, int]
-"""The beginning of how findings are ranked, and a rule's order: of overlapping ones that are no longer, the least."""
 
 
 class Candidate(NamedTuple):
@@ -122,11 +122,8 @@ class Together:
     shapes: Shapes | None = None
     gate: Any = None
     """Whether any of the loose ones matches in some bytes."""
-
-    @property
-    def alone(self) -> Shapes | None:
-        """The shapes, where they tell everything."""
-        return None if self.others or self.loose else self.shapes
+    spare: Rank | None = None
+    """What is at most of this rank, and fills the text, spares the search for `others` and `loose`; None: nothing."""
 
 
 class Plan:
@@ -138,7 +135,7 @@ class Plan:
             look.ended.pattern = number
         self.endings = [look.ended for look in self.looks]
         self.marks = [(look.mark, look.rule.entity) for look in self.looks]
-        self.ended = ALL_ENDED
+        self.ended, self.worst = ALL_ENDED, _WORST
         self._ranks = [look.rank for look in self.looks]
         self.lookback = max((look.needs for look in self.looks), default=0)
         self._gate = Gate([look.pattern for look in self.looks])
@@ -169,44 +166,48 @@ class Plan:
             others = tuple(number for number in exact if number not in plain)
             needs = max(self.looks[number].needs for number in (*exact, *loose))
             wait = _OFTEN if plain or len(loose) > 1 else 0
-            known = self._together[touched] = Together(plain, others, loose, needs, wait)
+            rest = [self.looks[number] for number in (*others, *loose)]
+            spare = None if any(look.said for look in rest) else min((look.rank for look in rest), default=_WORST)
+            known = self._together[touched] = Together(plain, others, loose, needs, wait, spare=spare)
         return known
 
     def candidates(
-        self,
-        before: str,
-        text: str,
-        together: Together,
-        ends: Mapping[int, int],
-        hold: int = 0,
-        until: int = 0,
-        *,
-        shaped: bool = True,
+        self, before: str, text: str, together: Together, ends: Mapping[int, int], hold: int = 0, until: int = 0
     ) -> list[Candidate]:
         """What these patterns find in `text`, with `before` as context; `ends` says up to where in `before + text` a
         pattern has matched already (-1: any whose matches do not begin in what has been said).
 
         Where nothing is open at `hold`, and matches end up to `until` only, what all of them lie within and is ranked
-        before them comes first, and then those others alone that may have begun earlier. Without `shaped`, shapes are
-        not asked.
+        before them comes first, and then those others alone that may have begun earlier.
         """
         plain, shapes = together.plain, together.shapes
-        every = ends.get(-1, 0) if ends else 0
-        found: list[Candidate] = []
-        if shapes is not None:
-            if shaped and not ("%" in before or "&" in before or "\\" in before):
-                matched = max([ends.get(number, 0) for number in plain]) if ends else 0
-                made = shapes.find(before, text, matched, every, hold, until)
-                if made is not None:
-                    if not together.others and not together.loose:
-                        return made
-                    found, plain = made, ()
-        elif together.wait and "automaton" in self.__dict__:
+        told: list[Candidate] | None = None
+        if shapes is not None and not ("%" in before or "&" in before or "\\" in before):
+            matched = max([ends.get(number, 0) for number in plain]) if ends else 0
+            told = shapes.find(before, text, matched, ends.get(-1, 0) if ends else 0, hold, until)
+            if told is not None and not together.others and not together.loose:
+                return told
+        return self.others(before, text, together, ends, hold, until, told)
+
+    def others(
+        self,
+        before: str,
+        text: str,
+        together: Together,
+        ends: Mapping[int, int],
+        hold: int,
+        until: int,
+        told: list[Candidate] | None,
+    ) -> list[Candidate]:
+        """As `candidates`, where that is known which shapes tell (None: they do not)."""
+        if together.shapes is None and together.wait and "automaton" in self.__dict__:
             together.wait -= 1
             if not together.wait:
-                together.shapes = self._shapes(plain) if plain else None
+                together.shapes = self._shapes(together.plain) if together.plain else None
                 together.gate = joined(bounded(self.looks[number].pattern) for number in together.loose)
-        filling = found[0].rank if len(found) == 1 and found[0].fills(text, hold, until) else None
+        found, plain = (told, ()) if told is not None else ([], together.plain)
+        filling = found[0].rank if found and found[0].fills(text, hold, until) else None
+        every = ends.get(-1, 0) if ends else 0
         size = len(before)
         whole = before + text
         view: StreamView | None = None
@@ -229,7 +230,7 @@ class Plan:
                 one = self._candidate(number, view, whole, size, place)
                 if one is not None:
                     found.append(one)
-            if filling is None and len(found) == 1 and found[0].fills(text, hold, until):
+            if filling is None and found and found[0].fills(text, hold, until):
                 filling = found[0].rank
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from masking.core.positions import Group, Positions
-from masking.core.reader import Known
+from masking.core.reader import COMPILED, Known
 
 __all__ = ["Move", "Moves", "Reckoned", "State", "Step", "Touched", "plainly"]
 
@@ -34,15 +34,16 @@ class State(Known):
         self.word = word
         self.open = bool(groups or unheld)
         self.steps: dict[str, Step] = {}
-        self.moves = Moves(self)
-        """While nothing may have matched."""
-        self.later = Moves(self)
-        """While something may have matched in what waits."""
         self.pieces: dict[str, Move] = {}
         self._owner = owner
         depths = owner.depths
         self.bound = max([depths[position] for group in groups for position in group], default=0)
-        self.moves.bound = self.later.bound = self.bound
+        if not COMPILED:
+            self.moves = Moves(self)
+            """While nothing may have matched."""
+            self.later = Moves(self)
+            """While something may have matched in what waits."""
+            self.moves.bound = self.later.bound = self.bound
 
     @property
     def patterns(self) -> frozenset[int]:
