@@ -54,12 +54,16 @@ class _Taken(NamedTuple):
 class Automaton:
     """Some patterns, (source, before, after) each, known by their numbers."""
 
+    _once = False
+
     def __init__(self, patterns: Sequence[tuple[str, str, str]]) -> None:
         self._read(Positions(patterns), None)
 
-    def exactly(self, numbers: Collection[int]) -> Automaton:
-        """Some of the patterns in an automaton of their own that tells digits apart everywhere."""
+    def exactly(self, numbers: Collection[int], *, once: bool = False) -> Automaton:
+        """Some of the patterns in an automaton of their own that tells digits apart everywhere; with `once`, matches
+        begin only where `start` says."""
         made = Automaton.__new__(Automaton)
+        made._once = once
         made._read(self._positions, _NOTHING.union(*[self._positions.spans[number] for number in numbers]))
         return made
 
@@ -97,6 +101,10 @@ class Automaton:
         self.classes.forget()
         self._moves = self._reckoned = 0
         self.idle = self._state((), _NOTHING, 0)
+
+    def start(self, word: int) -> State:
+        """Where a match may begin, behind a character of a kind."""
+        return self._state((), frozenset([self._positions.starting[word]]), word)
 
     def takes(self, character: str) -> bool:
         """Whether any pattern has a place for `character`, as rules see it."""
@@ -208,7 +216,7 @@ class Automaton:
         """The positions of `taking` that a match begins with, behind a character of a kind: held, and not held."""
         known = self._starts.get((taking, word, held))
         if known is None:
-            reached = taking & self._first(word)
+            reached = _NOTHING if self._once else taking & self._first(word)
             begun = reached & self._positions.valued if held else _NOTHING
             known = begun, reached - begun
             if len(self._starts) < _MOST_STEPS * 8:

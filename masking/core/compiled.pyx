@@ -372,17 +372,16 @@ cdef class Shaped:
         self.classes = automaton.classes
         self.ends = {}
 
-    cdef bytes path(self, str text, Py_ssize_t size, Py_ssize_t behind):
+    cdef bytes path(self, Known start, str text, Py_ssize_t first, Py_ssize_t size, Py_ssize_t behind):
         cdef unsigned int made[2 + 2 * (LONGEST_SHAPE + REACH + 2)]
         cdef int used = 2, number, kind = PyUnicode_KIND(text)
         cdef void* data = PyUnicode_DATA(text)
         cdef unsigned int character
         cdef Classes classes = self.classes
-        cdef Known idle = self._automaton.idle
-        cdef void* state = <void*>idle  # borrowed, as in Reader.step
+        cdef void* state = <void*>start  # borrowed, as in Reader.step
         cdef void* edge
         made[0], made[1] = size, behind
-        for at in range(PyUnicode_GET_LENGTH(text)):
+        for at in range(first, PyUnicode_GET_LENGTH(text)):
             character = PyUnicode_READ(kind, data, at)
             number = classes.of(character)
             if number == ODD:
@@ -425,7 +424,7 @@ cdef class Shaped:
             whole = before[at:] + text
             size -= at
         behind = every - at if every > at and not self._some_said else 0
-        path = self.path(whole, size, behind)
+        path = self.path(self._automaton.idle, whole, 0, size, behind)
         if path is None:
             return None
         known = self.ends.get(path)
@@ -446,3 +445,35 @@ cdef class Shaped:
                 return None
             made += found
         return made
+
+
+cdef class Beginning(Shaped):
+    """As `find`, of one pattern, for the match with which a text begins."""
+
+    def first(self, str before, str text):
+        """What is made of that match; None where the shape does not tell, or there is none."""
+        cdef Py_ssize_t lead = 0, size = PyUnicode_GET_LENGTH(text)
+        cdef int one, other
+        if size > LONGEST_SHAPE:
+            return None
+        while lead < size and text[lead] == " ":
+            lead += 1
+        near = (before + text[:lead])[-2:]
+        if has_odd(self.classes, near):
+            return None
+        one = self.classes.of(ord(near[-1])) if near else 0
+        other = self.classes.of(ord(near[0])) if len(near) == 2 else 0
+        start = self._automaton.start((<Class>self.classes.classes[one]).word if one else 0)
+        path = self.path(start, text, lead, other << 16 | one, lead)
+        if path is None:
+            return None
+        known = self.ends.get(path)
+        if known is None:
+            if len(self.ends) >= MOST_PATHS:
+                self.ends = {}
+            known = self.ends[path] = self._begun(before, text, lead)
+        if not known:
+            return None
+        begun, stop, found = known
+        accept = self._parts[0][1]
+        return found if accept is None or accept(text[begun:stop]) else None

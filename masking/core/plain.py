@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 from masking.core.streamview import seen
 
-__all__ = ["Classes", "Known", "Lane", "Net", "Reader", "Shaped", "last"]
+__all__ = ["Beginning", "Classes", "Known", "Lane", "Net", "Reader", "Shaped", "last"]
 
 _NOTHING: Final[frozenset[int]] = frozenset()
 _PATIENT: Final = 48  # characters
@@ -322,3 +322,13 @@ class Shaped:
     def _answered(self, end: list[Any], text: str, size: int, behind: int) -> list[Any]:
         """What is made of a text when its checks have been asked."""
         raise NotImplementedError
+
+
+class Beginning(Shaped):
+    """What openings are made on; only the compiled one tells anything, since patterns themselves are as quick here."""
+
+    __slots__ = ()
+
+    def first(self, before: str, text: str) -> Any:
+        """What is made of the match with which `text` begins; None where the shape does not tell, or there is none."""
+        return None

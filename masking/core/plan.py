@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from masking.core.automaton import Automaton
@@ -22,7 +22,7 @@ from masking.core.gate import Gate, bounded, joined
 from masking.core.pattern import Accept, Pattern, PatternSyntaxError, Place
 from masking.core.positions import Positions
 from masking.core.rule import Category, PatternSource, Rule, TermSource
-from masking.core.shape import Shapes
+from masking.core.shape import Openings, Shapes
 from masking.core.state import Touched, plainly
 from masking.core.streamview import StreamView, seen
 from masking.core.terms import Terms, as_pattern, normal
@@ -122,6 +122,10 @@ class Together:
     shapes: Shapes | None = None
     gate: Any = None
     """Whether any of the loose ones matches in some bytes."""
+    opening: Openings | None = None
+    """Of the first plain one, where its matches do not begin in what has been said."""
+    named: Shapes | None = None
+    """Those of the plain ones whose matches may."""
     spare: Rank | None = None
     """What is at most of this rank, and fills the text, spares the search for `others` and `loose`; None: nothing."""
 
@@ -203,9 +207,17 @@ class Plan:
         if together.shapes is None and together.wait and "automaton" in self.__dict__:
             together.wait -= 1
             if not together.wait:
-                together.shapes = self._shapes(together.plain) if together.plain else None
-                together.gate = joined(bounded(self.looks[number].pattern) for number in together.loose)
+                self._make_ready(together)
         found, plain = (told, ()) if told is not None else ([], together.plain)
+        if told is None and together.opening is not None:
+            one = together.opening.first(before, text)
+            if one is not None and one.fills(text, hold, until):
+                found, plain = [one], plain[1:]
+                if together.named is not None:
+                    matched = max([ends.get(number, 0) for number in plain]) if ends else 0
+                    said = together.named.find(before, text, matched, 0)
+                    if said is not None:
+                        found, plain = [one, *said], ()
         filling = found[0].rank if found and found[0].fills(text, hold, until) else None
         every = ends.get(-1, 0) if ends else 0
         size = len(before)
@@ -271,21 +283,39 @@ class Plan:
         )  # fmt: skip
         return _made(Candidate, one)  # type: ignore[no-any-return]
 
+    def _make_ready(self, together: Together) -> None:
+        """What these patterns find is asked often: make what tells it sooner than they do."""
+        looks, plain = self.looks, together.plain
+        together.gate = joined(bounded(looks[number].pattern) for number in together.loose)
+        if not plain:
+            return
+        together.shapes = self._shapes(plain)
+        if looks[plain[0]].said:
+            return
+        together.opening = Openings(self._part(plain[0]), self.automaton.exactly(plain[:1], once=True))
+        named = [number for number in plain if looks[number].said]
+        together.named = self._shapes(named) if named else None
+
     def _shapes(self, numbers: Sequence[int]) -> Shapes:
         """The shapes of some plain patterns."""
+        looks = [self.looks[number] for number in numbers]
+        parts = [self._part(number) for number in numbers]
+        return Shapes(
+            parts, self.automaton.exactly(numbers), [look.rank for look in looks], [look.said for look in looks]
+        )
 
-        def make(number: int, text: str, size: int, places: Sequence[Place]) -> list[Any] | None:
+    def _part(self, number: int) -> tuple[Pattern, Accept | None, Any]:
+        """A plain pattern, its check, and what is made of its matches."""
+
+        def make(text: str, size: int, places: Sequence[Place]) -> list[Any] | None:
             if not all("!" <= text[place[2]] <= "~" for place in places):
                 return None  # where the finding begins depends on the character
             view = StreamView(text)
             made = [self._candidate(number, view, text, size, place) for place in places]
             return [one for one in made if one is not None]
 
-        plain = [(number, self.looks[number]) for number in numbers]
-        parts = [(look.pattern, look.accept, partial(make, number)) for number, look in plain]
-        return Shapes(
-            parts, self.automaton.exactly(numbers), [look.rank for _, look in plain], [look.said for _, look in plain]
-        )
+        look = self.looks[number]
+        return look.pattern, look.accept, make
 
     def finding(self, one: Candidate) -> Finding:
         """What a candidate becomes."""

@@ -14,7 +14,7 @@ from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
-from masking.core.character import ascii_taken_by, identifies, named_by, taken_by
+from masking.core.character import ascii_taken_by, forbids, identifies, named_by, taken_by
 from masking.core.reader import Net
 
 __all__ = ["Group", "Positions"]
@@ -60,6 +60,8 @@ class Positions:
             first = len(self.owner)
             self._add(number, source, before, after)
             self.spans.append(range(first, len(self.owner)))
+        self.starting = [self._start(word) for word in range(5)]
+        """By kind of the character before (`masking.core.character.kind`): where a match may begin, and only there."""
 
     @cached_property
     def net(self) -> Net:
@@ -84,6 +86,13 @@ class Positions:
         return any(not first.isdisjoint(positions) for sets in named for positions in sets) or any(
             not first.isdisjoint(positions) for _, positions in self._unnamed
         )
+
+    def _start(self, word: int) -> int:
+        begin = self.begin.items()
+        self.owner.append(0)
+        self.depths.append(0)
+        self.follow.append(set().union(*[positions for before, positions in begin if not forbids(before, word)]))
+        return len(self.owner) - 1
 
     def _add(self, number: int, source: str, before: str, after: str) -> None:
         tree = _parser.parse(source, re.ASCII)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from masking.core import plain
 
-__all__ = ["COMPILED", "Classes", "Known", "Lane", "Net", "Reader", "Shaped", "last"]
+__all__ = ["COMPILED", "Beginning", "Classes", "Known", "Lane", "Net", "Reader", "Shaped", "last"]
 
 _made = plain
 with suppress(ImportError):
@@ -22,7 +22,7 @@ COMPILED: Final = _made is not plain
 """Whether streams run compiled."""
 
 if TYPE_CHECKING:
-    from masking.core.plain import Classes, Known, Lane, Net, Reader, Shaped, last
+    from masking.core.plain import Beginning, Classes, Known, Lane, Net, Reader, Shaped, last
 else:
     Classes, Known, Lane, Net = _made.Classes, _made.Known, _made.Lane, _made.Net
-    Reader, Shaped, last = _made.Reader, _made.Shaped, _made.last
+    Beginning, Reader, Shaped, last = _made.Beginning, _made.Reader, _made.Shaped, _made.last

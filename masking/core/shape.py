@@ -18,15 +18,16 @@ from typing import Any, Final
 
 from masking.core.automaton import Automaton
 from masking.core.pattern import Accept, Pattern, Place
-from masking.core.reader import Shaped
+from masking.core.reader import Beginning, Shaped
 from masking.core.streamview import StreamView
 
-__all__ = ["Shapes"]
+__all__ = ["Openings", "Shapes"]
 
 _TRUST: Final = 64  # what is lost by a text of a new shape, and won by one of a known
 _MISS: Final = 3
 _REST: Final = 512  # searches without shapes, where few texts are alike; twice as many each time
 _LONGEST_REST: Final = 1 << 12
+_NEIGHBOURS: Final = 2  # characters that a boundary looks at
 
 Make = Callable[[str, int, Sequence[Place]], list[Any] | None]
 """What is kept of matches: text, where the part begins in which they count, places; None where shapes do not tell."""
@@ -104,6 +105,41 @@ class Shapes(Shaped):
             question.answers[yes] = found
             found = question
         return found, bare
+
+
+class Openings(Beginning):
+    """The shapes of the match of one pattern with which a text begins.
+
+    Its automaton begins matches nowhere else, so that texts have the same shape which differ in what could have begun
+    later: in the digits of a card number, say. Only what fills the text may be taken from here, since nothing else is
+    looked for.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, part: tuple[Pattern, Accept | None, Make], automaton: Automaton) -> None:
+        lettered = "any_letter" in (part[0].before, part[0].after)
+        super().__init__(automaton, [part], [None], [False], lettered)
+
+    def _begun(self, before: str, text: str, lead: int) -> tuple[int, int, Any] | tuple[()]:
+        """Where the value stands in `text`, and what is made of it, if a match begins `lead` characters in it that the
+        check confirms."""
+        pattern, accept, make = self._parts[0]
+        near = before[-_NEIGHBOURS:]
+        whole, size = near + text, len(near)
+        asked: list[tuple[int, int]] = []
+
+        def answer(place: tuple[int, int]) -> bool:
+            assert accept is not None
+            asked.append(place)
+            return bool(accept(whole[place[0] : place[1]]))
+
+        places = pattern.asked(StreamView(whole), None if accept is None else answer, size + lead)
+        if not places or places[0][0] != size + lead or (asked and asked[0] != places[0][2:]):
+            return ()
+        first, stop = places[0][2:]
+        made = make(whole, size, places[:1])
+        return (first - size, stop - size, made[0]) if made and whole[first:stop].isascii() else ()
 
 
 def _joined(known: Any, other: Any) -> Any:
