@@ -90,10 +90,19 @@ class Automaton:
         key = (groups, unheld, word, exact)
         known = self._known.get(key)
         if known is None:
-            if len(self._known) >= _MOST_STATES:
-                self._forget()
-            known = self._known[key] = State(groups, unheld, word, exact, self._positions)
+            self.make_room(len(self._known))
+            known = self._known[key] = State(groups, unheld, exact, self._positions, word)
         return known
+
+    @property
+    def size(self) -> int:
+        """How many states are known."""
+        return max(len(self._known), self.classes.size)
+
+    def make_room(self, states: int) -> None:
+        """For one more than these."""
+        if states >= _MOST_STATES:
+            self._forget()
 
     def _forget(self) -> None:
         """Begin afresh, since texts that are made for it reach states without end; who stands in an old one goes on."""

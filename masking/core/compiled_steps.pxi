@@ -20,6 +20,7 @@ cdef class Known:
     cdef int size
     cdef list edges
     cdef bytes key
+    cdef object positions
     cdef int digits_alike
     cdef unsigned int id
     cdef public Py_ssize_t bound
@@ -34,6 +35,15 @@ cdef class Known:
 
     def __dealloc__(self):
         PyMem_Free(self.table)
+
+    def unfolded(self):
+        """Its groups, what is unheld, whether it is exact, and whose positions they are."""
+        numbers = array("i", self.key)
+        groups, at = [], 4 + numbers[0]
+        for size in numbers[4:at]:
+            groups.append(frozenset(numbers[at : at + size]))
+            at += size
+        return tuple(groups), frozenset(numbers[at:]), bool(numbers[2]), self.positions
 
     cdef int note(self, int number, Edge edge) except -1:
         cdef void** table = self.table
@@ -84,7 +94,7 @@ cdef class Net:
     cdef object positions
     cdef int size
     cdef list follow  # Numbers, made when they are first looked at
-    cdef Numbers owner, reached, unheld
+    cdef Numbers owner, depths, reached, unheld
     cdef bytearray flags
     cdef unsigned int* alive  # a position is alive where this is the turn; so with those that begin, and that are unheld
     cdef unsigned int* begins
@@ -96,7 +106,7 @@ cdef class Net:
         cdef int at
         self.positions, self.size = positions, len(positions.owner)
         self.follow, self.rows = [None] * self.size, {}
-        self.owner = Numbers(positions.owner)
+        self.owner, self.depths = Numbers(positions.owner), Numbers(positions.depths)
         self.reached, self.unheld = Numbers([0] * self.size), Numbers([0] * self.size)
         self.alive = <unsigned int*>PyMem_Calloc(self.size + 1, sizeof(int))
         self.begins = <unsigned int*>PyMem_Calloc(self.size + 1, sizeof(int))
@@ -167,6 +177,11 @@ cdef class Classes:
     def __dealloc__(self):
         for page in self.pages:
             PyMem_Free(page)
+
+    @property
+    def size(self):
+        """How many states are known."""
+        return len(self.states)
 
     def forget(self):
         """All states."""
@@ -387,9 +402,8 @@ cdef class Classes:
         """The state of what was reached."""
         cdef int* reached = self.net.reached.at
         cdef int* unheld = self.net.unheld.at
-        cdef int group, start = 0, size = 4 + groups
+        cdef int group, start = 0, size = 4 + groups, total = ends[groups - 1] if groups else 0
         cdef Known state
-        cdef int total = ends[groups - 1] if groups else 0
         key = PyBytes_FromStringAndSize(NULL, (size + total + unholds) * sizeof(int))
         cdef int* numbers = <int*><char*>key
         numbers[0], numbers[1], numbers[2], numbers[3] = groups, word, exact, unholds
@@ -402,12 +416,12 @@ cdef class Classes:
         memcpy(numbers + size + total, unheld, unholds * sizeof(int))
         known = self.states.get(key)
         if known is None:
-            sets, start = [], 0
-            for group in range(groups):
-                sets.append(frozenset([reached[at] for at in range(start, ends[group])]))
-                start = ends[group]
-            state = self.automaton._state(tuple(sets), frozenset([unheld[at] for at in range(unholds)]), word, bool(exact))
-            state.key = key
+            self.automaton.make_room(len(self.states))
+            kind = type(self.automaton.idle)
+            state = kind.__new__(kind)
+            state.key, state.positions, state.word, state.open = key, self.net.positions, word, groups or unholds
+            for group in range(total):
+                state.bound = max(state.bound, self.net.depths.at[reached[group]])
             self.states[key] = known = state
         return <Known>known
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from masking.core.automaton import Automaton
     from masking.core.plan import Candidate, Plan
-    from masking.core.positions import Positions
+    from masking.core.positions import Group, Positions
     from masking.core.state import State, Touched
     from masking.core.trail import Trail
 
@@ -46,6 +46,8 @@ class Classes:
 
     def __init__(self, automaton: Automaton, net: Net, loose: bool) -> None: ...
 
+    size = 0
+
     def forget(self) -> None:
         """All states."""
 
@@ -61,6 +63,10 @@ class Known:
     """Whether any pattern may have begun."""
     word: int
     """What the last character was: 0 neither, 1 a digit, 2 an ASCII letter, 3 `_`, 4 another letter."""
+
+    def unfolded(self) -> tuple[tuple[Group, ...], Group, bool, Positions]:
+        """What a state is of which compiled code made less."""
+        raise NotImplementedError
 
 
 class Lane:

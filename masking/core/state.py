@@ -23,7 +23,7 @@ class State(Known):
 
     __slots__ = ("_owner", "alike", "exact", "groups", "later", "moves", "pieces", "steps", "unheld")
 
-    def __init__(self, groups: tuple[Group, ...], unheld: Group, word: int, exact: bool, owner: Positions) -> None:
+    def __init__(self, groups: tuple[Group, ...], unheld: Group, exact: bool, owner: Positions, word: int) -> None:
         self.groups = groups
         self.exact = exact
         """Whether the first group has never taken a digit for another."""
@@ -44,6 +44,13 @@ class State(Known):
             self.later = Moves(self)
             """While something may have matched in what waits."""
             self.moves.bound = self.later.bound = self.bound
+
+    def __getattr__(self, name: str) -> Any:
+        """What a state does not have yet that compiled code has made: it needs none of this."""
+        if name not in State.__slots__:
+            raise AttributeError(name)
+        State.__init__(self, *self.unfolded(), self.word)
+        return getattr(self, name)
 
     @property
     def patterns(self) -> frozenset[int]:
