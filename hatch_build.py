@@ -41,7 +41,9 @@ class CompiledStreams(BuildHookInterface):  # type: ignore[type-arg]
             print(f"streams stay in Python, since {SOURCE} was not compiled: {error}", file=sys.stderr)  # noqa: T201
             return
         if version == "editable":
-            shutil.copy2(made, (root / SOURCE).with_name(made.name))
+            place = (root / SOURCE).with_name(made.name)
+            shutil.copy2(made, place.with_suffix(".new"))
+            place.with_suffix(".new").replace(place)  # whoever runs the former one goes on with that
             return
         build_data["force_include"][str(made)] = f"masking/core/{made.name}"
         build_data["pure_python"] = False

@@ -21,6 +21,7 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object)
     bint PyUnicode_IS_ASCII(object)
     bint PyUnicode_CheckExact(object)
+    object PyUnicode_FromObject(object)
 
 if os.environ.get("MASKING_COMPILED") == "0":
     raise ImportError("MASKING_COMPILED=0 asks for streams in Python")
@@ -348,8 +349,10 @@ cdef class Lane:
     def feed(self, text):
         """What can be said now that `text` has arrived."""
         cdef str said
-        if self._quick and PyUnicode_CheckExact(text) and (not self.signs.are_in(text) or text in self._quiet):
-            said = self.reader.step(text)
+        if not PyUnicode_CheckExact(text):
+            text = PyUnicode_FromObject(text)  # raises TypeError for what is no text
+        if self._quick and (not self.signs.are_in(<str>text) or text in self._quiet):
+            said = self.reader.step(<str>text)
             if said is not None:
                 if text:
                     self._before = text
@@ -454,14 +457,16 @@ cdef class Beginning(Shaped):
         """What is made of that match; None where the shape does not tell, or there is none."""
         cdef Py_ssize_t lead = 0, size = PyUnicode_GET_LENGTH(text)
         cdef int one, other
+        cdef str near
         if size > LONGEST_SHAPE:
             return None
         while lead < size and text[lead] == " ":
             lead += 1
-        near = (before + text[:lead])[-2:]
+        near = before + text[:lead]
+        near = near[max(len(near) - 2, 0) :]
         if has_odd(self.classes, near):
             return None
-        one = self.classes.of(ord(near[-1])) if near else 0
+        one = self.classes.of(ord(near[len(near) - 1])) if near else 0
         other = self.classes.of(ord(near[0])) if len(near) == 2 else 0
         start = self._automaton.start((<Class>self.classes.classes[one]).word if one else 0)
         path = self.path(start, text, lead, other << 16 | one, lead)

@@ -94,7 +94,7 @@ cdef class Net:
     cdef object positions
     cdef int size
     cdef list follow  # Numbers, made when they are first looked at
-    cdef Numbers owner, depths, reached, unheld
+    cdef Numbers owner, depths, reached, unheld, ended
     cdef bytearray flags
     cdef unsigned int* alive  # a position is alive where this is the turn; so with those that begin, and that are unheld
     cdef unsigned int* begins
@@ -108,6 +108,7 @@ cdef class Net:
         self.follow, self.rows = [None] * self.size, {}
         self.owner, self.depths = Numbers(positions.owner), Numbers(positions.depths)
         self.reached, self.unheld = Numbers([0] * self.size), Numbers([0] * self.size)
+        self.ended = Numbers([0] * (2 * self.size))
         self.alive = <unsigned int*>PyMem_Calloc(self.size + 1, sizeof(int))
         self.begins = <unsigned int*>PyMem_Calloc(self.size + 1, sizeof(int))
         self.unheld_at = <unsigned int*>PyMem_Calloc(self.size + 1, sizeof(int))
@@ -285,6 +286,15 @@ cdef class Classes:
             state.digits_alike = every and not some
         return state.digits_alike
 
+    def step(self, Known state not None, str character not None):
+        """What `Automaton.step` says, without whether it is the same; None for what is left to Python."""
+        cdef int number = self.of(ord(character))
+        cdef Edge edge
+        if number == ODD:
+            return None
+        edge = <Edge>self.learn(state, ord(character), number)
+        return edge.state, tuple([edge.kept[at] for at in range(edge.count)]), edge.touched or frozenset()
+
     cdef list begins(self, Class one, int word):
         if one.begun[word] is None:
             exactly = self.automaton._begins(one.taken.exactly, word, one.held)
@@ -303,6 +313,7 @@ cdef class Classes:
         cdef int* members = key + 4 + key[0]
         cdef int* reached = net.reached.at
         cdef int* unheld = net.unheld.at
+        cdef int* ends_at = net.ended.at
         cdef int ends[MOST_GROUPS + 1]
         cdef int group, at, other, position, first, used = 0, made = 0, unholds = 0, old
         cdef const unsigned char* exactly = <const unsigned char*><char*>one.exactly
@@ -310,9 +321,13 @@ cdef class Classes:
         cdef unsigned char* flags = <unsigned char*><char*>net.flags
         cdef unsigned int turn
         cdef Edge edge = Edge.__new__(Edge)
-        cdef bint exact
-        cdef set touched = None
+        cdef bint exact, surely
+        cdef bytes ended
 
+        # From here on nothing is asked of Python, nor made that could set its collector off: other threads would be let in,
+        # and these arrays are shared.
+        for at in range(sum_of(key)):
+            net.following(members[at])
         net.turn += 1
         turn = net.turn
         for group in range(key[0]):
@@ -372,39 +387,39 @@ cdef class Classes:
                 made += 1
             ends[made - 1] = used  # else as if it had begun earlier: waits longer, misses nothing
 
+        other = 0
         for at in range(unholds):
             if flags[unheld[at]] & ACCEPTING:
-                touched = set() if touched is None else touched
-                touched.add(net.owner.at[unheld[at]])
+                ends_at[other] = net.owner.at[unheld[at]]
+                other += 1
         for at in range(used):
             position = reached[at]
             if flags[position] & ACCEPTING:
-                touched = set() if touched is None else touched
-                if (old == 0 or (exact and at < ends[0])) or net.unheld_at[position] == turn:
-                    touched.add(net.owner.at[position])
-                else:
-                    touched.add(-1 - net.owner.at[position])
+                surely = old == 0 or (exact and at < ends[0]) or net.unheld_at[position] == turn
+                ends_at[other] = net.owner.at[position] if surely else -1 - net.owner.at[position]
+                other += 1
+        ended = PyBytes_FromStringAndSize(<char*>ends_at, other * sizeof(int)) if other else None
+        at = 0
+        for group in range(unholds):
+            if net.alive[unheld[group]] != turn:
+                unheld[at] = unheld[group]
+                at += 1
+        known = self.reached(made, ends, at, one.word, exact)
 
-        edge.touched = None if touched is None else frozenset(touched)
+        edge.touched = None if ended is None else frozenset(array("i", ended))
         edge.count = made
         edge.same = made == key[0]
         for group in range(made):
             edge.same = edge.same and edge.kept[group] == group
-        at = 0
-        for position in unheld[:unholds]:
-            if net.alive[position] != turn:
-                unheld[at] = position
-                at += 1
-        edge.state = self.reach(made, ends, at, one.word, exact)
+        edge.state = self.state_of(known)
         return edge
 
-    cdef Known reach(self, int groups, int* ends, int unholds, int word, bint exact):
-        """The state of what was reached."""
+    cdef bytes reached(self, int groups, int* ends, int unholds, int word, bint exact):
+        """The key of what was reached."""
         cdef int* reached = self.net.reached.at
         cdef int* unheld = self.net.unheld.at
         cdef int group, start = 0, size = 4 + groups, total = ends[groups - 1] if groups else 0
-        cdef Known state
-        key = PyBytes_FromStringAndSize(NULL, (size + total + unholds) * sizeof(int))
+        cdef bytes key = PyBytes_FromStringAndSize(NULL, (size + total + unholds) * sizeof(int))
         cdef int* numbers = <int*><char*>key
         numbers[0], numbers[1], numbers[2], numbers[3] = groups, word, exact, unholds
         for group in range(groups):
@@ -414,16 +429,31 @@ cdef class Classes:
         qsort(unheld, unholds, sizeof(int), &_by_number)
         memcpy(numbers + size, reached, total * sizeof(int))
         memcpy(numbers + size + total, unheld, unholds * sizeof(int))
+        return key
+
+    cdef Known state_of(self, bytes key):
+        cdef int* numbers = <int*><char*>key
+        cdef int at
+        cdef Known state
         known = self.states.get(key)
         if known is None:
             self.automaton.make_room(len(self.states))
             kind = type(self.automaton.idle)
             state = kind.__new__(kind)
-            state.key, state.positions, state.word, state.open = key, self.net.positions, word, groups or unholds
-            for group in range(total):
-                state.bound = max(state.bound, self.net.depths.at[reached[group]])
+            state.key, state.positions, state.word = key, self.net.positions, numbers[1]
+            state.open = numbers[0] or numbers[3]
+            for at in range(sum_of(numbers) - numbers[3]):
+                state.bound = max(state.bound, self.net.depths.at[numbers[4 + numbers[0] + at]])
             self.states[key] = known = state
         return <Known>known
+
+
+cdef int sum_of(int* key) noexcept:
+    """How many positions a key has."""
+    cdef int total = key[3]
+    for at in range(key[0]):
+        total += key[4 + at]
+    return total
 
 
 cdef int _by_number(const void* one, const void* other) noexcept nogil:
