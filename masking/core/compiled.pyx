@@ -70,12 +70,12 @@ def last(trail, Py_ssize_t most):
     cdef list pieces = [], marks = []
     cdef Py_ssize_t behind = 0
     for piece in reversed(trail):
-        if PyUnicode_CheckExact(piece):
+        if PyUnicode_GET_LENGTH(piece):
             pieces.append(piece)
             behind += PyUnicode_GET_LENGTH(piece)
             if behind >= most:
                 break
-        else:
+        elif not PyUnicode_CheckExact(piece):
             marks.append((piece.pattern, behind))
     pieces.reverse()
     cdef str said = "".join(pieces)
@@ -350,7 +350,9 @@ cdef class Lane:
         """What can be said now that `text` has arrived."""
         cdef str said
         if not PyUnicode_CheckExact(text):
-            text = PyUnicode_FromObject(text)  # raises TypeError for what is no text
+            if not isinstance(text, str):
+                raise TypeError(f"a piece of text is a str, not {type(text).__name__}; decode bytes first")
+            text = PyUnicode_FromObject(text)  # of a kind of its own
         if self._quick and (not self.signs.are_in(<str>text) or text in self._quiet):
             said = self.reader.step(<str>text)
             if said is not None:

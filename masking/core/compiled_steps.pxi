@@ -220,13 +220,15 @@ cdef class Classes:
             return ODD
         self.signs[number] = sign
         self.taken[number] = bool(taken.exactly)
-        if number == len(self.classes):
+        while number >= len(self.classes):
+            self.classes.append(None)
+        if self.classes[number] is None:  # the thread that was told of the number first may be waiting
             made = Class.__new__(Class)
             made.taken, made.word, made.held = taken, taken.word, held
             made.is_loose = taken.exactly is not taken.loosely
             made.exactly, made.loosely = self.net.row(taken.exactly), self.net.row(taken.loosely)
             made.begun = [None] * 5
-            self.classes.append(made)
+            self.classes[number] = made
         return number
 
     cdef void* learn(self, Known state, unsigned int character, int number) except NULL:

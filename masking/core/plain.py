@@ -176,12 +176,12 @@ def last(trail: Reversible[str], most: int) -> tuple[str, Mapping[int, int]]:
     behind = 0
     marks: list[tuple[int, int]] = []
     for piece in reversed(trail):
-        if type(piece) is str:
+        if piece:
             pieces.append(piece)
             behind += len(piece)
             if behind >= most:
                 break
-        else:
+        elif type(piece) is not str:
             marks.append((piece.pattern, behind))  # type: ignore[attr-defined]
     pieces.reverse()
     said = "".join(pieces)[-most:]

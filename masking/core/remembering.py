@@ -96,6 +96,8 @@ class RememberingStream(RedactingStream):
 
     def _unmet(self, text: str) -> str:
         """What can be said now that a piece has come which has no move of its own."""
+        if not isinstance(text, str):
+            raise TypeError(f"a piece of text is a str, not {type(text).__name__}; decode bytes first")
         moves = self._moves
         if moves is _THINK or self._form:
             return self._thought(text)
