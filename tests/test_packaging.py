@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -129,8 +130,6 @@ def test_the_checkout_finds_its_own_folders(tmp_path: Path) -> None:
 
 
 def test_a_damaged_installation_says_so_and_reads_nobody_elses_rules(installed: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.rmtree(installed / "masking" / "shipped")
     (installed / "rules").mkdir()
     (installed / "rules" / "UserInfo.yaml").write_text("somebody else's", "utf-8")
@@ -185,3 +184,52 @@ def test_public_names_are_exactly_all() -> None:
     modules = {module.name for module in pkgutil.iter_modules(masking.__path__)}
 
     assert sorted(public - modules) == sorted(masking.__all__)
+
+
+def built_wheel(folder: Path, **environment: str) -> tuple[Path, str]:
+    """A wheel with what this environment asks for, and what the build said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(folder), str(ROOT)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    (wheel,) = folder.glob("*.whl")
+    return wheel, done.stdout + done.stderr
+
+
+def test_a_wheel_is_the_same_for_every_machine_unless_it_is_asked_to_be_compiled(wheel: Path) -> None:
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert not [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith((".so", ".pyd"))]
+
+
+def test_a_compiled_wheel_runs_streams_compiled(tmp_path: Path) -> None:
+    if shutil.which(os.environ.get("CC", "cc")) is None:
+        pytest.skip("no C compiler")
+    wheel, _ = built_wheel(tmp_path, MASKING_COMPILED="1")
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    code = (
+        "from masking.core.reader import COMPILED; from masking import Masker\n"
+        "print(COMPILED, ''.join(Masker('UserInfo', names='off').session().stream(['call 139', '12345678'])))"
+    )
+
+    assert "none-any" not in wheel.name
+    assert look(tmp_path, site, code=code) == ["True call <PHONE_NUMBER>"]
+
+
+def test_without_a_compiler_a_wheel_stays_in_python_and_says_so(tmp_path: Path) -> None:
+    wheel, said = built_wheel(tmp_path, MASKING_COMPILED="auto", CC=str(tmp_path / "no-such-compiler"))
+
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert "streams stay in Python" in said
+
+
+def test_the_sdist_holds_what_compiling_takes(built: Path) -> None:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+
+    assert {"hatch_build.py", "masking/core/compiled.pyx", "masking/core/compiled_steps.pxi"} <= names
+    assert not [name for name in names if name.endswith((".so", ".pyd"))]
