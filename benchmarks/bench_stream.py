@@ -3,6 +3,7 @@
     python benchmarks/bench_stream.py            a table, in about a minute
     python benchmarks/bench_stream.py --peers    with other packages' streams, where they are installed (peers.py)
     python benchmarks/bench_stream.py --json     one JSON object
+    MASKING_COMPILED=0 python benchmarks/bench_stream.py  streams in Python, where they are compiled otherwise
 
 Every figure is the median of interleaved rounds, in thread time. Ratios hold from machine to machine, nanoseconds do not.
 """
@@ -27,9 +28,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from peers import REDACTORS, RESTORERS, Peer
 
 from masking import Answers, Masker, Session
+from masking.core.reader import COMPILED
 from masking.core.stream import Stream
 from masking.files import category_names
 
+CORE = "compiled" if COMPILED else "in Python"
 ROUNDS = 15
 PEER_ROUNDS = 5
 TOKENS = 2_000
@@ -331,7 +334,7 @@ def measure(*, peers: bool) -> dict[str, object]:
     stream = redacting(masker)
     halves = {f"{name}, 3.5 characters a token": cut("".join(tokens)) for name, tokens in kinds.items()}
     result: dict[str, object] = {
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, Python {platform.python_version()}, streams {CORE}",
         "per_token": figures,
         "withheld_characters": {name: withheld(stream(), tokens) for name, tokens in (kinds | halves).items()},
         "hostile": {name: growth(stream, unit) for name, unit in HOSTILE.items()},

@@ -235,3 +235,12 @@ def test_what_was_compiled_from_another_version_is_not_used() -> None:
     )
 
     assert in_python(code, MASKING_COMPILED="").strip() == "False call <PHONE_NUMBER>"
+
+
+def test_the_command_says_which_streams_run() -> None:
+    code = "from masking.cli import main; main()"
+    said = subprocess.run(
+        [sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+
+    assert said.strip().endswith("streams compiled" if COMPILED else "streams in Python")

@@ -8,6 +8,7 @@ import click
 
 from masking import MaskingError, __version__
 from masking.cli.group import Commands
+from masking.core.reader import COMPILED
 
 __all__ = ["main"]
 
@@ -34,7 +35,11 @@ _COMMANDS = {
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 a check failed, 2 could not run.",
 )
-@click.version_option(__version__, prog_name="masking")
+@click.version_option(
+    __version__,
+    prog_name="masking",
+    message=f"%(prog)s, version %(version)s, streams {'compiled' if COMPILED else 'in Python'}",
+)
 def _group() -> None:
     """Mask personal data on its way to a language model, and restore it in the answer.
 

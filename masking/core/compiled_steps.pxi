@@ -1,5 +1,5 @@
-"""How the compiled automaton goes on: states are made of sorted arrays of positions, as masking.core.automaton makes them
-of sets. Included by compiled.pyx.
+"""How the compiled automaton goes on: states are made of sorted arrays of positions, as masking.core.automaton makes
+them of sets. Included by compiled.pyx.
 """
 
 cdef enum:
@@ -326,8 +326,8 @@ cdef class Classes:
         cdef bint exact, surely
         cdef bytes ended
 
-        # From here on nothing is asked of Python, nor made that could set its collector off: other threads would be let in,
-        # and these arrays are shared.
+        # From here to the key nothing is asked of Python, nor made that could set its collector off: other threads would
+        # be let in, and these arrays are shared.
         for at in range(sum_of(key)):
             net.following(members[at])
         net.turn += 1
