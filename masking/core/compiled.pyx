@@ -343,7 +343,7 @@ cdef class Lane:
     cdef Signs signs
 
     def _open(self, Reader reader, str signs):
-        """Feed this reader what holds none of these signs."""
+        """Feed this reader what holds none of these signs; without one, that is said as it is."""
         self.reader, self._quick = reader, True
         self.signs = _SIGNS.get(signs)
         if self.signs is None:
@@ -357,7 +357,7 @@ cdef class Lane:
                 raise TypeError(f"a piece of text is a str, not {type(text).__name__}; decode bytes first")
             text = PyUnicode_FromObject(text)  # of a kind of its own
         if self._quick and (not self.signs.are_in(<str>text) or text in self._quiet):
-            said = self.reader.step(<str>text)
+            said = text if self.reader is None else self.reader.step(<str>text)
             if said is not None:
                 if text:
                     self._before = text

@@ -80,8 +80,8 @@ class Lane:
     """Whether nothing waits but what the reader holds."""
     _quiet: dict[str, str]
 
-    def _open(self, reader: Reader, signs: str) -> None:
-        """Feed this reader what holds none of these signs."""
+    def _open(self, reader: Reader | None, signs: str) -> None:
+        """Feed this reader what holds none of these signs; without one, that is said as it is."""
 
     def feed(self, text: str) -> str:
         """What can be said now that `text` has arrived."""

@@ -24,7 +24,7 @@ from urllib.parse import quote
 from masking.core.form import begin, form
 from masking.core.links import LOUD, Links
 from masking.core.placeholder import Grammar, escape_of
-from masking.core.reader import Lane
+from masking.core.reader import COMPILED, Lane
 from masking.core.redact import Edit
 
 __all__ = ["Stream", "StreamedText", "astreamed", "json_escaped", "streamed"]
@@ -62,17 +62,23 @@ class Stream(Lane):
         self._counts = counts
         self._before = ""
         self._form = ""
+        self._open(None, grammar.signs)
 
     @property
     def held(self) -> bool:
         """Whether text waits that has been fed and not said."""
         return bool(self._form)
 
-    def feed(self, text: str) -> str:
-        """What can be said now that `text` has arrived."""
-        if text in self._quiet and not self._busy:
-            self._before = text
-            return text
+    if not COMPILED:
+
+        def feed(self, text: str) -> str:
+            """What can be said now that `text` has arrived."""
+            if text in self._quiet and not self._busy:
+                self._before = text
+                return text
+            return self._said(text, last=False)
+
+    def _thought(self, text: str) -> str:
         return self._said(text, last=False)
 
     def flush(self) -> str:
@@ -105,6 +111,7 @@ class Stream(Lane):
         kept = guarded and links.guards
         links.follow(string)
         self._busy = links.open
+        self._quick = not self._busy
         return [*edits, (len(string), None if kept else instead)]
 
     def _end(self) -> None:
@@ -112,6 +119,7 @@ class Stream(Lane):
         if self._links is not None:
             self._links.end()
             self._busy = False
+        self._quick = True
 
     def _said(self, text: str, *, last: bool) -> str:
         waiting = self.waiting + text
@@ -182,6 +190,7 @@ class Stream(Lane):
             if at > followed:
                 links.read(buffer[followed:at])
             self._busy = self._busy or links.open
+        self._quick = not self._busy
         return edits
 
     def _may_be_ours(self, buffer: str, at: int) -> bool:
