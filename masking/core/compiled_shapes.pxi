@@ -96,10 +96,12 @@ cdef class Shaped:
 cdef class Beginning(Shaped):
     """As `find`, of one pattern, for the match with which a text begins."""
 
+    cdef list starts
+
     def first(self, str before, str text):
         """What is made of that match; None where the shape does not tell, or there is none."""
         cdef Py_ssize_t lead = 0, size = PyUnicode_GET_LENGTH(text)
-        cdef int one, other
+        cdef int one, other, word
         cdef str near
         if size > LONGEST_SHAPE:
             return None
@@ -111,8 +113,12 @@ cdef class Beginning(Shaped):
             return None
         one = self.classes.of(ord(near[len(near) - 1])) if near else 0
         other = self.classes.of(ord(near[0])) if len(near) == 2 else 0
-        start = self._automaton.start((<Class>self.classes.classes[one]).word if one else 0)
-        path = self.path(start, text, lead, other << 16 | one, lead)
+        word = (<Class>self.classes.classes[one]).word if one else 0
+        if self.starts is None:
+            self.starts = [None] * 5
+        if self.starts[word] is None:
+            self.starts[word] = self._automaton.start(word)
+        path = self.path(self.starts[word], text, lead, other << 16 | one, lead)
         if path is None:
             return None
         known = self.ends.get(path)
