@@ -202,6 +202,33 @@ def test_the_joined_output_does_not_depend_on_the_cuts(category: str, text: str,
         assert "".join(map(one_by_one.feed, text)) + one_by_one.flush() == whole
 
 
+beside = st.lists(
+    st.tuples(
+        st.sampled_from([
+            "4111 1111 1111 1111", "4111111111111111", "4111 1111 1111 1112", "5500 0055 5555 5559", "13912345678", "+1 212-555-0142",
+            "(212) 555-0142", "11010519491231002X", "192.0.2.45", "2001:db8::17", "GB82WEST12345698765432", "123-45-6789", "020 7946 0958",
+            "a1.y@ex07.org", "card 4111111111111111", "电话13912345678", "账号", "tel ", "call ", "from ", "to ",
+        ])
+        | st.text("0123456789", min_size=1, max_size=24)
+        | st.lists(st.text("0123456789", min_size=4, max_size=4), min_size=2, max_size=5).map(" ".join),
+        st.sampled_from([" ", " ", "-", ",", ", ", "", "\n", "，", " / "]),
+    ).map("".join),
+    min_size=1, max_size=5,
+).map("".join)  # fmt: skip
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+@settings(max_examples=4_000 if NIGHTLY else 60)
+@given(text=beside, at=cuts)
+def test_values_side_by_side_are_told_apart_however_they_are_cut(category: str, text: str, at: list[int]) -> None:
+    """One that fills all that waits spares the search for others in it, and what follows is found all the same."""
+    with session(category) as one:
+        whole = one.restore(text)
+
+        for pieces in (cut(text, at), list(text), [text[start : start + 3] for start in range(0, len(text), 3)]):
+            assert "".join(one.stream(pieces)) == whole
+
+
 @settings(max_examples=20_000 if NIGHTLY else 200)
 @given(text=answers)
 @example(text="微信号：abc_def1微信号：abc_def2")
