@@ -6,6 +6,7 @@ import json
 import os
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 
 from masking import Masker, Session
 from masking.core.character import identifies
+from masking.core.context import Context
 from masking.core.finding import Finding, resolve
-from masking.core.plan import Together, mark
+from masking.core.pattern import Pattern
+from masking.core.plan import Plan, Together, mark
 from masking.core.rule import PatternSource
 from masking.core.state import plainly
 from masking.core.streamview import StreamView, seen
@@ -300,6 +303,45 @@ def test_a_known_shape_tells_what_the_patterns_find(
 
     assert [sorted(plan.candidates(*one, together, ends)) for one in texts] == alone
     assert [sorted(plan.candidates(*one, together, ends)) for one in texts] == alone
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+@settings(max_examples=6_000 if NIGHTLY else 100)
+@given(before=st.sampled_from(["", "card ", "电话", "call ", "password: ", "ID card "]), text=st.one_of(beside, alike))
+def test_what_fills_a_text_decides_it_as_all_would(category: str, before: str, text: str) -> None:
+    """The others are not looked for, and the findings are those that all of them leave."""
+    plan = masker(category)._answers()
+    touched = plan.automaton.move(plan.automaton.idle, before + text).touched
+    if not touched:
+        return
+    every = tuple(sorted({plainly(number) for number in touched}))
+    alone = plan.candidates(before, text, Together((), every, (), 0, 0), {})
+    until = max((one.after for one in alone), default=0)
+    together = plan.together(touched)
+    for _ in range(26):
+        some = plan.candidates(before, text, together, {}, len(text), until)
+
+    assert len(some) <= len(alone)
+    kept = resolve([(plan.finding(one), one.order) for one in alone], text)
+    assert resolve([(plan.finding(one), one.order) for one in some], text) == kept
+
+
+def test_what_fills_a_text_but_ranks_behind_is_not_all() -> None:
+    """A pattern with context words is looked for after those without, and may rank before them."""
+    rule = next(rule for rule in masker().category.rules if rule.answer == "redact")
+    wide = replace(rule, id="wide", entity="WIDE", source=PatternSource((Pattern(r"\d{8}"),)), score=0.5, context=None)
+    context = Context(["code"], 8, "before", score=0.9)
+    near = replace(
+        rule, id="near", entity="NEAR", source=PatternSource((Pattern(r"7\d{3}"),)), score=0.6, context=context
+    )
+    plan = Plan(replace(masker().category, rules=(wide, near)))
+    touched = plan.automaton.move(plan.automaton.idle, "12347123").touched
+    found = plan.candidates("", "12347123", plan.together(touched), {}, 8, 8)
+
+    assert [finding.entity for finding in resolve([(plan.finding(one), one.order) for one in found], "12347123")] == [
+        "WIDE",
+        "NEAR",
+    ]
 
 
 @pytest.mark.parametrize("category", ["UserInfo", "Credentials"])
