@@ -37,7 +37,7 @@ cdef class Shaped:
                 edge = classes.learn(<Known>state, character, number)
             state = <void*>(<Edge>edge).state
             if character < 128 or not ((<Known>state).open or (self._lettered and (<Known>state).word)):
-                made[used] = (<Known>state).id << 2 | classes.signs[number]
+                made[used] = (<Known>state).id << 2 | (classes.kinds[number] & 3)
             else:  # in a match, or a letter that engines may disagree about: it stands for itself
                 made[used] = (<Known>state).id << 2
                 used += 1
@@ -61,7 +61,7 @@ cdef class Shaped:
         while at and not free:
             at -= 1
             number = self.classes.of(PyUnicode_READ(kind, data, at))
-            free = number != ODD and not self.classes.taken[number]
+            free = number != ODD and not self.classes.kinds[number] & TAKEN
             if not free and size - at > REACH:
                 return None
         if matched > (at + 1 if free else 0):

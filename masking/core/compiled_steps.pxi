@@ -3,7 +3,8 @@ them of sets. Included by compiled.pyx.
 """
 
 cdef enum:
-    MOST_CLASSES = 4096
+    MOST_CLASSES = 2048
+    TAKEN = 4
     MOST_HELD = 6  # groups, as in masking.core.automaton
     ACCEPTING = 1
     VALUED = 2
@@ -161,8 +162,7 @@ cdef class Classes:
 
     cdef unsigned short ascii[128]
     cdef unsigned short* pages[256]
-    cdef unsigned char signs[MOST_CLASSES]  # 1 to 3 for `.` `,` `-`
-    cdef bint taken[MOST_CLASSES]
+    cdef unsigned char kinds[MOST_CLASSES]  # 1 to 3 for the signs `.` `,` `-`; and TAKEN, if any pattern takes them
     cdef dict far, states
     cdef list classes
     cdef object automaton
@@ -218,8 +218,7 @@ cdef class Classes:
         number, sign, taken, held = self.automaton.classified(chr(character))
         if not 0 < number < MOST_CLASSES:
             return ODD
-        self.signs[number] = sign
-        self.taken[number] = bool(taken.exactly)
+        self.kinds[number] = sign | (TAKEN if taken.exactly else 0)
         while number >= len(self.classes):
             self.classes.append(None)
         if self.classes[number] is None:  # the thread that was told of the number first may be waiting

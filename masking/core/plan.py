@@ -21,6 +21,7 @@ from masking.core.finding import Finding, resolve
 from masking.core.gate import Gate, bounded, joined
 from masking.core.pattern import Accept, Pattern, PatternSyntaxError, Place
 from masking.core.positions import Positions
+from masking.core.reader import COMPILED
 from masking.core.rule import Category, PatternSource, Rule, TermSource
 from masking.core.shape import Openings, Shapes
 from masking.core.state import Touched, plainly
@@ -290,7 +291,7 @@ class Plan:
         if not plain:
             return
         together.shapes = self._shapes(plain)
-        if looks[plain[0]].said:
+        if not COMPILED or looks[plain[0]].said:
             return
         together.opening = Openings(self._part(plain[0]), self.automaton.exactly(plain[:1], once=True))
         named = [number for number in plain if looks[number].said]
