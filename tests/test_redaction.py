@@ -195,6 +195,7 @@ NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 @pytest.mark.parametrize("category", CATEGORIES)
 @settings(max_examples=4_000 if NIGHTLY else 40)
 @given(text=answers, at=cuts)
+@example(text="sk-" + "EXAMPLE" * 4 + "aGVsbG8x" * 5 + "ann@example.organn@example.org", at=[])  # the second one only
 def test_the_joined_output_does_not_depend_on_the_cuts(category: str, text: str, at: list[int]) -> None:
     with session(category) as one:
         whole = one.restore(text)

@@ -64,7 +64,6 @@ cdef bint fills(one, str text, Py_ssize_t hold, Py_ssize_t until) except -1:
         after <= hold
         and until <= end
         and (start == 0 or text[:start].isspace())
-        and (PyUnicode_IS_ASCII(text) or text[:after].isascii())
     )
 
 
@@ -236,7 +235,7 @@ cdef class Reader:
 
     cdef str decide(self, str pending, Py_ssize_t size, Py_ssize_t hold):
         """As `settled`, where one finding is all, or none is; the rest is left to that."""
-        cdef Py_ssize_t start, end, after, matched = 0
+        cdef Py_ssize_t start, end, after, at, matched = 0
         cdef str said
         cdef list found = None
         plan = self._plan
@@ -251,7 +250,7 @@ cdef class Reader:
                 if ends:
                     for number in together.plain:
                         matched = max(matched, ends.get(number, 0))
-                found = (<Shaped?>shapes).find(before, pending, matched, ends.get(-1, 0), hold, self.until)
+                found = (<Shaped?>shapes).find(before, pending, matched, hold, self.until)
             if not (
                 found is not None
                 and spare is not None
@@ -272,12 +271,15 @@ cdef class Reader:
             mark, entity = plan.marks[number]
             self._counts[entity] += 1
             said = pending[:start] + mark + pending[end:hold]
-            self.append(pending[:after])
-            for one in found[1:]:
-                self.append(plan.endings[(<tuple>one)[7]])
-            self.append(plan.ended)
-            if after < hold:
-                self.trail.add(pending[after:hold])
+            at = 0
+            for one in found:
+                ending = plan.endings[(<tuple>one)[7]]
+                if ending is not None:
+                    if not at:
+                        self.trail.add(pending[:after])
+                        at = after
+                    self.append(ending)
+            self.trail.add(pending[at:hold])
         else:
             return self.settled(pending, hold, before, found)
         self.blocked = 0

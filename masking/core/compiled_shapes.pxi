@@ -7,18 +7,17 @@ cdef class Shaped:
     """As masking.core.plain.Shaped."""
 
     cdef public object _automaton, _parts, _ranks, _said, _untold
-    cdef public bint _lettered, _some_said
+    cdef public bint _lettered
     cdef public int _rest, _trust, _patience
     cdef Classes classes
     cdef dict ends
 
     def __init__(self, automaton, parts, ranks, said, bint lettered):
         self._automaton, self._parts, self._ranks, self._said, self._lettered = automaton, parts, ranks, said, lettered
-        self._some_said = any(said)
         self.classes = automaton.classes
         self.ends = {}
 
-    cdef bytes path(self, Known start, str text, Py_ssize_t first, Py_ssize_t size, Py_ssize_t behind):
+    cdef bytes path(self, Known start, str text, Py_ssize_t first, unsigned int one, unsigned int other):
         cdef unsigned int made[2 + 2 * (LONGEST_SHAPE + REACH + 2)]
         cdef int used = 2, number, kind = PyUnicode_KIND(text)
         cdef void* data = PyUnicode_DATA(text)
@@ -26,7 +25,7 @@ cdef class Shaped:
         cdef Classes classes = self.classes
         cdef void* state = <void*>start  # borrowed, as in Reader.step
         cdef void* edge
-        made[0], made[1] = size, behind
+        made[0], made[1] = one, other
         for at in range(first, PyUnicode_GET_LENGTH(text)):
             character = PyUnicode_READ(kind, data, at)
             number = classes.of(character)
@@ -45,9 +44,9 @@ cdef class Shaped:
             used += 1
         return PyBytes_FromStringAndSize(<char*>made, used * sizeof(unsigned int))
 
-    def find(self, str before, str text, Py_ssize_t matched, Py_ssize_t every, Py_ssize_t hold=0, Py_ssize_t until=0):
+    def find(self, str before, str text, Py_ssize_t matched, Py_ssize_t hold=0, Py_ssize_t until=0):
         """As `masking.core.plain.Shaped.find`."""
-        cdef Py_ssize_t size = PyUnicode_GET_LENGTH(before), at = size, behind
+        cdef Py_ssize_t size = PyUnicode_GET_LENGTH(before), at = size
         cdef int number, kind = PyUnicode_KIND(before)
         cdef void* data = PyUnicode_DATA(before)
         cdef bint free = False
@@ -69,15 +68,14 @@ cdef class Shaped:
         if size:
             whole = before[at:] + text
             size -= at
-        behind = every - at if every > at and not self._some_said else 0
-        path = self.path(self._automaton.idle, whole, 0, size, behind)
+        path = self.path(self._automaton.idle, whole, 0, size, 0)
         if path is None:
             return None
         known = self.ends.get(path)
         if known is None:
             if len(self.ends) >= MOST_PATHS:
                 self.ends = {}
-            known = self.ends[path] = self._learned(whole, size, behind)
+            known = self.ends[path] = self._learned(whole, size)
         elif self._trust < TRUST:
             self._trust += 1
         for end in known:
@@ -86,7 +84,7 @@ cdef class Shaped:
                 if made[0].rank <= self._ranks[number] and fills(made[0], text, hold, until):
                     continue
             if type(found) is not list:
-                found = self._answered(end, whole, size, behind)
+                found = self._answered(end, whole, size)
             if found is self._untold:
                 return None
             made += found
@@ -111,6 +109,8 @@ cdef class Beginning(Shaped):
         near = near[max(len(near) - 2, 0) :]
         if has_odd(self.classes, near):
             return None
+        if before and ord(before[len(before) - 1]) > 127 and not 0x4E00 <= ord(before[len(before) - 1]) <= 0x9FFF:
+            return None  # a full-width sign with which the match begins may have been said
         one = self.classes.of(ord(near[len(near) - 1])) if near else 0
         other = self.classes.of(ord(near[0])) if len(near) == 2 else 0
         word = (<Class>self.classes.classes[one]).word if one else 0

@@ -226,22 +226,21 @@ class Shaped:
     """What shapes are made on: a text's path, one node a character."""
 
     __slots__ = (
-        "_automaton", "_free", "_lettered", "_none", "_parts", "_patience", "_ranks", "_rest", "_roots", "_said",
-        "_some_said", "_spent", "_trust", "_untold",
+        "_automaton", "_free", "_lettered", "_none", "_parts", "_patience", "_ranks", "_rest", "_roots",
+        "_said", "_spent", "_trust", "_untold",
     )  # fmt: skip
 
     def __init__(
         self, automaton: Automaton, parts: Sequence[Any], ranks: Sequence[Any], said: Sequence[bool], lettered: bool
     ) -> None:
         self._automaton, self._parts, self._ranks, self._said, self._lettered = automaton, parts, ranks, said, lettered
-        self._some_said = any(said)
         self._free = _Free(automaton)
         self._none = _Node(None, self)
-        self._roots: dict[tuple[int, int], _Node] = {}
+        self._roots: dict[int, _Node] = {}
         self._spent = self._rest = self._trust = self._patience = 0
         self._untold: list[Any] = []
 
-    def find(self, before: str, text: str, matched: int, every: int, hold: int = 0, until: int = 0) -> list[Any] | None:
+    def find(self, before: str, text: str, matched: int, hold: int = 0, until: int = 0) -> list[Any] | None:
         """What is made of the matches in `text` behind `before`, of which `matched` characters belong to earlier
         matches, and `every` to those of any pattern whose matches do not begin in what has been said; None where the
         shape does not tell. No escape begins in `before`. `hold` and `until` as in `Plan.candidates`.
@@ -266,21 +265,18 @@ class Shaped:
         else:
             if matched:
                 return None
-        if self._some_said:
-            every = 0
         whole = text
         if size:
             whole = before[at:] + text
             size -= at
-        behind = every - at if every > at else 0
-        node = self._roots.get((size, behind)) or self._root(size, behind)
+        node = self._roots.get(size) or self._root(size)
         for character in whole:
             node = node[character]
         known = node.end
         if known is None:
             if node.state is None:
                 return None
-            known = node.end = self._learned(whole, size, behind)
+            known = node.end = self._learned(whole, size)
         elif self._trust < _TRUST:
             self._trust += 1
         made: list[Any] = []
@@ -290,7 +286,7 @@ class Shaped:
             if first is not None and first.rank <= self._ranks[number] and first.fills(text, hold, until):
                 continue
             if type(found) is not list:
-                found = self._answered(end, whole, size, behind)
+                found = self._answered(end, whole, size)
             if found is self._untold:
                 return None
             made += found
@@ -317,15 +313,15 @@ class Shaped:
             self._roots = {}
         return known
 
-    def _root(self, size: int, behind: int) -> _Node:
-        node = self._roots[size, behind] = _Node(self._automaton.idle, self)
+    def _root(self, size: int) -> _Node:
+        node = self._roots[size] = _Node(self._automaton.idle, self)
         return node
 
-    def _learned(self, text: str, size: int, behind: int) -> list[Any]:
+    def _learned(self, text: str, size: int) -> list[Any]:
         """What is known of texts of a shape, once this one was searched with the patterns themselves."""
         raise NotImplementedError
 
-    def _answered(self, end: list[Any], text: str, size: int, behind: int) -> list[Any]:
+    def _answered(self, end: list[Any], text: str, size: int) -> list[Any]:
         """What is made of a text when its checks have been asked."""
         raise NotImplementedError
 

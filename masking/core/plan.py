@@ -20,14 +20,13 @@ from masking.core.edges import Edges
 from masking.core.finding import Finding, resolve
 from masking.core.gate import Gate, bounded, joined
 from masking.core.pattern import Accept, Pattern, PatternSyntaxError, Place
-from masking.core.positions import Positions
 from masking.core.reader import COMPILED
 from masking.core.rule import Category, PatternSource, Rule, TermSource
-from masking.core.shape import Openings, Shapes
+from masking.core.shape import Openings, Shapes, first_place
 from masking.core.state import Touched, plainly
 from masking.core.streamview import StreamView, seen
 from masking.core.terms import Terms, as_pattern, normal
-from masking.core.trail import ALL_ENDED, Ended
+from masking.core.trail import Ended
 
 __all__ = ["Candidate", "Plan", "mark"]
 
@@ -76,12 +75,7 @@ class Candidate(NamedTuple):
     def fills(self, text: str, hold: int, until: int) -> bool:
         """Whether every match that ends up to `until` lies within this one, and nothing of it is open at `hold`."""
         start = self.start
-        return (
-            self.after <= hold
-            and until <= self.end
-            and (start == 0 or text[:start].isspace())
-            and text[: self.after].isascii()
-        )
+        return self.after <= hold and until <= self.end and (start == 0 or text[:start].isspace())
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +132,9 @@ class Plan:
         self.looks = [look for order, rule in enumerate(category.rules) for look in _looks(rule, order)]
         for number, look in enumerate(self.looks):
             look.ended.pattern = number
-        self.endings = [look.ended for look in self.looks]
+        self.endings = [look.ended if look.said else None for look in self.looks]
         self.marks = [(look.mark, look.rule.entity) for look in self.looks]
-        self.ended, self.worst = ALL_ENDED, _WORST
+        self.worst = _WORST
         self._ranks = [look.rank for look in self.looks]
         self.lookback = max((look.needs for look in self.looks), default=0)
         self._gate = Gate([look.pattern for look in self.looks])
@@ -180,7 +174,7 @@ class Plan:
         self, before: str, text: str, together: Together, ends: Mapping[int, int], hold: int = 0, until: int = 0
     ) -> list[Candidate]:
         """What these patterns find in `text`, with `before` as context; `ends` says up to where in `before + text` a
-        pattern has matched already (-1: any whose matches do not begin in what has been said).
+        pattern has matched already whose matches may begin in what has been said.
 
         Where nothing is open at `hold`, and matches end up to `until` only, what all of them lie within and is ranked
         before them comes first, and then those others alone that may have begun earlier.
@@ -189,7 +183,7 @@ class Plan:
         told: list[Candidate] | None = None
         if shapes is not None and not ("%" in before or "&" in before or "\\" in before):
             matched = max([ends.get(number, 0) for number in plain]) if ends else 0
-            told = shapes.find(before, text, matched, ends.get(-1, 0) if ends else 0, hold, until)
+            told = shapes.find(before, text, matched, hold, until)
             if told is not None and not together.others and not together.loose:
                 return told
         return self.others(before, text, together, ends, hold, until, told)
@@ -216,11 +210,10 @@ class Plan:
                 found, plain = [one], plain[1:]
                 if together.named is not None:
                     matched = max([ends.get(number, 0) for number in plain]) if ends else 0
-                    said = together.named.find(before, text, matched, 0)
+                    said = together.named.find(before, text, matched)
                     if said is not None:
                         found, plain = [one, *said], ()
         filling = found[0].rank if found and found[0].fills(text, hold, until) else None
-        every = ends.get(-1, 0) if ends else 0
         size = len(before)
         whole = before + text
         view: StreamView | None = None
@@ -236,7 +229,7 @@ class Plan:
             if filling is not None and self._is_filled(number, filling):
                 continue
             look = self.looks[number]
-            at = (ends.get(number, 0) if look.said else max(ends.get(number, 0), every)) if ends else 0
+            at = ends.get(number, 0) if look.said else first_place(before)
             if view is None:
                 view = StreamView(whole)
             for place in look.pattern.matches(view, look.accept, view.seen_from(at) if at else 0):
@@ -356,9 +349,7 @@ def _looks(rule: Rule, order: int) -> Iterator[_Look]:
     limits = (900, 30, 9, 1) if source.checks else (30, 9, 1)
     for pattern in (_bounded(one, limits) for one in source.patterns):
         # What a pattern matches before its value, or of characters that do not identify, may have been said already.
-        said = "(?P<value>" in pattern.source or (
-            not pattern.source.isascii() and Positions([(pattern.source, "none", "none")]).begins_unseen
-        )
+        said = "(?P<value>" in pattern.source or pattern.trigger.unseen
         needs = max(near, min(pattern.trigger.most, _LONGEST_CONTEXT) if said else 0) + _SLACK
         score = max(rule.score, (context.score if context is not None else None) or 0)
         rank = (not source.proves, -score, order)

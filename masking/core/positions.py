@@ -14,7 +14,7 @@ from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
-from masking.core.character import ascii_taken_by, forbids, identifies, named_by, taken_by
+from masking.core.character import ascii_taken_by, forbids, named_by, taken_by
 from masking.core.reader import Net
 
 __all__ = ["Group", "Positions"]
@@ -77,15 +77,6 @@ class Positions:
             tests = self._tests.values() if folded else self._unnamed
         named = self._named.get(character, ())
         return frozenset().union(*named, *[positions for test, positions in tests if test(character)])
-
-    @property
-    def begins_unseen(self) -> bool:
-        """Whether a match may begin with a character that does not identify."""
-        first = set().union(*self.begin.values())
-        named = [sets for character, sets in self._named.items() if not identifies(character)]
-        return any(not first.isdisjoint(positions) for sets in named for positions in sets) or any(
-            not first.isdisjoint(positions) for _, positions in self._unnamed
-        )
 
     def _start(self, word: int) -> int:
         begin = self.begin.items()

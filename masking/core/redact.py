@@ -23,7 +23,7 @@ from masking.core.plan import HIDDEN, LONG, Candidate, Plan, mark
 from masking.core.reader import Reader
 from masking.core.state import Moves, Reckoned, State, Touched, plainly
 from masking.core.streamview import StreamView, shown
-from masking.core.trail import ALL_ENDED, Trail
+from masking.core.trail import Trail
 
 __all__ = ["Edit", "Redactor"]
 
@@ -155,9 +155,6 @@ class Redactor(Reader):
         looks = self._plan.looks
         decided = candidates
         self.blocked = 0
-        filled = bool(candidates) and candidates[0].fills(pending, hold, self.until)
-        if filled and len(candidates) == 1:
-            return self._filled(before, pending, hold, candidates)
         reach = hold
         waiting = _NOTHING
         for one in candidates:
@@ -174,14 +171,13 @@ class Redactor(Reader):
             if len(decided) > 1:
                 decided.sort(key=_AFTER)
             for one in decided:
+                if not looks[one.pattern].said:
+                    continue  # its next match begins behind
                 if one.after > said:
                     trail.add(pending[said : one.after])
                     said = one.after
                 trail.append(looks[one.pattern].ended)
-            if filled:
-                trail.append(ALL_ENDED)  # some patterns were not looked for
-            if reach > said:
-                trail.add(pending[said:reach])
+            trail.add(pending[said:reach])
         if reach >= len(pending):
             return edits, reach, _NOTHING
         if self.until > reach:
@@ -190,19 +186,6 @@ class Redactor(Reader):
             waiting |= frozenset([number for number in touched if plainly(number) in alive])
         self.until -= reach
         return edits, reach, waiting
-
-    def _filled(
-        self, before: str, pending: str, hold: int, decided: list[Candidate]
-    ) -> tuple[list[Edit], int, Touched]:
-        """What becomes of a text in which one finding is all, and no other may have matched outside it."""
-        edits = self._edits(before, pending, hold, decided)
-        after = decided[0].after
-        trail = self.trail
-        trail.append(pending[:after])
-        trail.append(ALL_ENDED)
-        trail.add(pending[after:hold])
-        self.until -= hold
-        return edits, hold, _NOTHING
 
     def _parted(self, candidates: list[Candidate], hold: int) -> tuple[int, list[Candidate], Touched]:
         """Up to where text may be said, the candidates that lie before, and the patterns of those that do not."""

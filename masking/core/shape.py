@@ -17,11 +17,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from masking.core.automaton import Automaton
+from masking.core.character import identifies
 from masking.core.pattern import Accept, Pattern, Place
 from masking.core.reader import Beginning, Shaped
-from masking.core.streamview import StreamView
+from masking.core.streamview import StreamView, seen
 
-__all__ = ["Openings", "Shapes"]
+__all__ = ["Openings", "Shapes", "first_place"]
 
 _TRUST: Final = 64  # what is lost by a text of a new shape, and won by one of a known
 _MISS: Final = 3
@@ -63,29 +64,29 @@ class Shapes(Shaped):
         super().__init__(automaton, parts, ranks, said, lettered)
         self._trust, self._patience, self._untold = _TRUST, _REST, _UNTOLD
 
-    def _learned(self, text: str, size: int, behind: int) -> list[Any]:
+    def _learned(self, text: str, size: int) -> list[Any]:
         """What is known of texts of a shape, once this one was searched with the patterns themselves."""
         self._trust -= _MISS
         if self._trust < 0:
             self._trust, self._rest = _TRUST, self._patience
             self._patience = min(2 * self._patience, _LONGEST_REST)
-        ends = [[number, self._learn(number, text, size, behind)[0]] for number in range(len(self._parts))]
+        ends = [[number, self._learn(number, text, size)[0]] for number in range(len(self._parts))]
         return [end for end in ends if end[1] is _UNTOLD or end[1]]
 
-    def _answered(self, end: list[Any], text: str, size: int, behind: int) -> list[Any]:
+    def _answered(self, end: list[Any], text: str, size: int) -> list[Any]:
         """What is made of a text when its checks have been asked."""
         number, found = end
         accept: Any = self._parts[number][1]
         while type(found) is _Question:
             found = found.answers[1 if accept(text[found.first : found.stop]) else 0]
         if found is None:
-            other, found = self._learn(number, text, size, behind)
+            other, found = self._learn(number, text, size)
             end[1] = _joined(end[1], other)
         made: list[Any] = found
         return made
 
-    def _learn(self, number: int, text: str, size: int, behind: int) -> tuple[Any, list[Any]]:
-        """What is made of what a pattern finds in a text from `behind` on: with what it asks of its check, and bare."""
+    def _learn(self, number: int, text: str, size: int) -> tuple[Any, list[Any]]:
+        """What is made of what a pattern finds in a text: behind what it asks of its check, and bare."""
         pattern, accept, make = self._parts[number]
         asked: list[tuple[int, int, bool]] = []
 
@@ -94,7 +95,8 @@ class Shapes(Shaped):
             asked.append((*place, bool(accept(text[place[0] : place[1]]))))
             return asked[-1][2]
 
-        places = pattern.asked(StreamView(text), None if accept is None else answer, behind)
+        start = 0 if self._said[number] else first_place(text[:size])
+        places = pattern.asked(StreamView(text), None if accept is None else answer, start)
         if not all(text[first:stop].isascii() for first, stop, _ in asked):
             return _UNTOLD, _UNTOLD  # the pattern itself sees other characters there
         made = make(text, size, places)
@@ -140,6 +142,16 @@ class Openings(Beginning):
         first, stop = places[0][2:]
         made = make(whole, size, places[:1])
         return (first - size, stop - size, made[0]) if made and whole[first:stop].isascii() else ()
+
+
+def first_place(before: str) -> int:
+    """Where the first match may begin of a pattern whose matches begin with a character that identifies: at the end of
+    what has been said, or with signs there that are written in another form, such as a full-width plus or bracket, of
+    which an answer does not wait for any."""
+    at = len(before)
+    while at and not identifies(before[at - 1]) and seen(before[at - 1]).isascii():
+        at -= 1
+    return at
 
 
 def _joined(known: Any, other: Any) -> Any:

@@ -10,7 +10,7 @@ from masking.core.escapes import LONGEST
 from masking.core.reader import last
 from masking.core.streamview import shown
 
-__all__ = ["ALL_ENDED", "Ended", "Trail"]
+__all__ = ["Ended", "Trail"]
 
 _MORE: Final = 16  # pieces, besides one for each character of the context
 
@@ -21,11 +21,6 @@ class Ended(str):
     __slots__ = ("pattern",)
 
     pattern: int
-
-
-ALL_ENDED: Final = Ended()
-"""No match of any pattern that begins before goes on behind."""
-ALL_ENDED.pattern = -1
 
 
 class Trail(deque[str]):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from masking.core.character import ascii_taken_by, identifies, named_by
 from masking.core.outline import DIGITS, SEPARATORS, Outline, members, outline
 from masking.core.outline import constants as _is
 from masking.core.outline import parser as _parser
@@ -52,11 +53,36 @@ class Trigger:
     most: int = field(default=_ANY, compare=False)
     outline: Outline = field(default=Outline(), compare=False)
     needs: int = field(default=0, compare=False)
+    unseen: bool = field(default=True, compare=False)
+    """Whether a match may begin with a character that does not identify, signs in full-width forms aside."""
 
 
 def chain(digits: int) -> str:
     """The pattern of a chain of at least that many digits."""
     return f"[0-9](?:[ \\-./()+,:;#_]{{0,{_MOST_BETWEEN}}}[0-9]){{{digits - 1}}}"
+
+
+def _begins_unseen(items: Any, flags: int) -> bool:
+    """Whether what these parts match may begin with a character that does not identify."""
+    for code, argument in items:
+        if code is _is.AT:
+            continue
+        if code is _is.SUBPATTERN:
+            _, add, drop, inner = argument
+            unseen, least = _begins_unseen(inner, (flags | add) & ~drop), inner.getwidth()[0]
+        elif code is _is.BRANCH:
+            unseen = any(_begins_unseen(branch, flags) for branch in argument[1])
+            least = min(branch.getwidth()[0] for branch in argument[1])
+        elif code in (_is.MAX_REPEAT, _is.MIN_REPEAT):
+            unseen, least = _begins_unseen(argument[2], flags), argument[0] and argument[2].getwidth()[0]
+        else:
+            item = (code, argument)
+            others = named_by(item, flags)
+            unseen = others is None or not all(map(identifies, (*ascii_taken_by(item, flags), *others)))
+            least = 1
+        if unseen or least:
+            return unseen
+    return True
 
 
 def trigger(source: str) -> Trigger:
@@ -69,15 +95,16 @@ def trigger(source: str) -> Trigger:
         return Trigger()
     tree = _parser.parse(source, re.ASCII)
     least, most = map(int, tree.getwidth())
+    unseen = _begins_unseen(tree, tree.state.flags)
     best = _chain(tree).best
     words = _better(*_words(tree)) or frozenset()
     least_seldom = _SELDOM if best < _SOME_DIGITS else _SELDOM_WITH_DIGITS
     if words and all(_seldom(word) >= least_seldom for word in words):
         # What holds `card number` holds `card`.
         seldom = frozenset(word for word in words if not any(one != word and one in word for one in words))
-        return Trigger(seldom, least=least, most=most, needs=best)
+        return Trigger(seldom, least=least, most=most, needs=best, unseen=unseen)
     digits = max((level for level in LEVELS if level <= best), default=0)
-    return Trigger(digits=digits, least=least, most=most, outline=outline(tree), needs=best)
+    return Trigger(digits=digits, least=least, most=most, outline=outline(tree), needs=best, unseen=unseen)
 
 
 _Words = frozenset[str] | None
