@@ -521,7 +521,7 @@ def test_a_value_outside_its_range_is_refused_by_name(name: str, value: Any) -> 
         assert str(caught.value).startswith(caught.value.parameter)
 
 
-@given(st.text(min_size=6).filter(lambda text: text.isprintable()))
+@given(st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=6))
 def test_no_refusal_shows_what_was_given(secret: str) -> None:
     client = DMS(1, credentials=KEY)
     odd = "".join(f"{ord(character):04x}" for character in secret[:8]) + "!"  # a text that no message has by chance

@@ -136,11 +136,13 @@ cdef class Reader:
 
     @starts.setter
     def starts(self, tuple starts not None):
+        if len(starts) > MOST_GROUPS:
+            raise ValueError("too many groups")
         self.count = len(starts)
         for at in range(self.count):
             self.begun[at] = starts[at]
 
-    cpdef str step(self, str text):
+    cpdef str step(self, str text not None):
         """What may be said now that `text` has come, in which no escape begins; None where `take` must see it."""
         cdef Py_ssize_t waiting = PyUnicode_GET_LENGTH(self._held), length = PyUnicode_GET_LENGTH(text)
         cdef Py_ssize_t at, hold, least, size = waiting + length
