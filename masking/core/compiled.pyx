@@ -142,8 +142,11 @@ cdef class Reader:
         for at in range(self.count):
             self.begun[at] = starts[at]
 
-    cpdef str step(self, str text not None):
+    def step(self, str text not None):
         """What may be said now that `text` has come, in which no escape begins; None where `take` must see it."""
+        return self.advanced(text)
+
+    cdef str advanced(self, str text):
         cdef Py_ssize_t waiting = PyUnicode_GET_LENGTH(self._held), length = PyUnicode_GET_LENGTH(text)
         cdef Py_ssize_t at, hold, least, size = waiting + length
         cdef Py_ssize_t kept[MOST_GROUPS]
@@ -361,7 +364,7 @@ cdef class Lane:
                 raise TypeError(f"a piece of text is a str, not {type(text).__name__}; decode bytes first")
             text = PyUnicode_FromObject(text)  # of a kind of its own
         if self._quick and (not self.signs.are_in(<str>text) or text in self._quiet):
-            said = text if self.reader is None else self.reader.step(<str>text)
+            said = text if self.reader is None else self.reader.advanced(<str>text)
             if said is not None:
                 if text:
                     self._before = text

@@ -23,7 +23,7 @@ cdef class Shaped:
         cdef void* data = PyUnicode_DATA(text)
         cdef unsigned int character
         cdef Classes classes = self.classes
-        cdef void* state = <void*>start  # borrowed, as in Reader.step
+        cdef void* state = <void*>start  # borrowed, as in Reader.advanced
         cdef void* edge
         made[0], made[1] = one, other
         for at in range(first, PyUnicode_GET_LENGTH(text)):
