@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from masking.core.character import forbids, identifies, kind
 from masking.core.escapes import ESCAPED, pieces
+from masking.core.plain import ESCAPES, SIGNS
 from masking.core.positions import Group, Positions
 from masking.core.reader import Classes
 from masking.core.state import Move, Moves, Reckoned, State, Step, Touched
@@ -36,8 +37,6 @@ _SHORT_PIECE: Final = 8
 _ONES = repeat(1)
 _made: Final[Any] = tuple.__new__  # a named tuple's own constructor takes three times as long
 _DIGITS: Final = "0123456789"
-_SIGNS: Final = ".,-"
-_ESCAPES: Final = "%&\\"
 _OTHER_DIGITS: Final = frozenset(_DIGITS[1:])
 _NOTHING: Final[Group] = frozenset()
 _UP_TO: Final = tuple(tuple(range(number)) for number in range(_MOST_GROUPS + 1))
@@ -270,9 +269,9 @@ class Automaton:
         """The number of the characters that are never told apart from this one (0 where rules see none, or several),
         which of the signs `.` `,` `-` they are (0: none of them), what takes them, and whether they identify."""
         shown = self._seen(character)
-        if len(shown) != 1 or character in _ESCAPES:
+        if len(shown) != 1 or character in ESCAPES:
             return 0, 0, _Taken(_NOTHING, _NOTHING, 0), False
-        taken, held, sign = self._taking(shown), identifies(character), _SIGNS.find(shown) + 1
+        taken, held, sign = self._taking(shown), identifies(character), SIGNS.find(shown) + 1
         return self._classes.setdefault((*taken, held, sign), len(self._classes) + 1), sign, taken, held
 
     def tells_digits_before_values(self, word: int) -> bool:

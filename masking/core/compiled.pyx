@@ -159,7 +159,7 @@ cdef class Reader:
         cdef void* edge
         cdef Classes classes = self.classes
         cdef object touched = None
-        cdef str pending, said
+        cdef str said
 
         if self.read < waiting:
             return None

@@ -23,12 +23,12 @@ __all__ = ["Beginning", "Classes", "Known", "Lane", "Net", "Reader", "Shaped", "
 _NOTHING: Final[frozenset[int]] = frozenset()
 _PATIENT: Final = 48  # characters
 _NO_ENDS: Final[Mapping[int, int]] = {}
-_TRUST: Final = 64
+TRUST: Final = 64  # what is lost by a text of a new shape, and won by one of a known
 _REACH: Final = 24  # characters back to one that the pattern never takes
 _LONGEST: Final = 96  # characters
 _MOST: Final = 1 << 11  # characters remembered, of all nodes of a pattern
-_SIGNS: Final = ".,-"
-_ESCAPES: Final = "%&\\"
+SIGNS: Final = ".,-"
+ESCAPES: Final = "%&\\"
 
 
 class Net:
@@ -242,8 +242,8 @@ class Shaped:
 
     def find(self, before: str, text: str, matched: int, hold: int = 0, until: int = 0) -> list[Any] | None:
         """What is made of the matches in `text` behind `before`, of which `matched` characters belong to earlier
-        matches, and `every` to those of any pattern whose matches do not begin in what has been said; None where the
-        shape does not tell. No escape begins in `before`. `hold` and `until` as in `Plan.candidates`.
+        matches that began in what had been said; None where the shape does not tell. No escape begins in `before`.
+        `hold` and `until` as in `Plan.candidates`.
         """
         if self._rest:
             self._rest -= 1
@@ -277,7 +277,7 @@ class Shaped:
             if node.state is None:
                 return None
             known = node.end = self._learned(whole, size)
-        elif self._trust < _TRUST:
+        elif self._trust < TRUST:
             self._trust += 1
         made: list[Any] = []
         for end in known:
@@ -296,11 +296,11 @@ class Shaped:
         """The node one character further."""
         state = node.state
         shown = seen(character)
-        if state is None or character in _ESCAPES or len(shown) != 1:
+        if state is None or character in ESCAPES or len(shown) != 1:
             return self._none
         state = self._automaton.step(state, character).state
         if character.isascii() or not (state.groups or state.unheld or (self._lettered and state.word)):
-            key = (state, shown if shown in _SIGNS else "")
+            key = (state, shown if shown in SIGNS else "")
         else:  # in a match, or a letter that engines may disagree about: it stands for itself
             key = (state, character)
         known = node.next.get(key)

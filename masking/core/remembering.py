@@ -5,13 +5,9 @@ Where streams run compiled, this is not needed.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping
 from typing import Final
 
-from masking.core.links import Links
-from masking.core.placeholder import Grammar
-from masking.core.plan import Plan
+from masking.core.reader import Reader
 from masking.core.redact import Edit
 from masking.core.redacting import RedactingStream
 from masking.core.state import Moves
@@ -24,7 +20,7 @@ _THINK: Moves = Moves.none()
 
 
 class RememberingStream(RedactingStream):
-    """As RedactingStream; shared by all streams of a plan is what pieces do.
+    """As RedactingStream.
 
     A piece that was seen before in the same state costs one look-up; the automaton's states and these moves are shared
     by all streams of a plan.
@@ -32,23 +28,13 @@ class RememberingStream(RedactingStream):
 
     __slots__ = ("_moves", "_starts", "_text", "_trail")
 
-    def __init__(
-        self,
-        grammar: Grammar,
-        values: Mapping[str, str],
-        counts: Mapping[str, int],
-        plan: Plan,
-        own: Collection[str],
-        links: Links | None = None,
-        redacted: Counter[str] | None = None,
-    ) -> None:
-        """`redacted` counts by entity what is redacted."""
-        super().__init__(grammar, values, counts, plan, own, links, redacted)
-        self._trail = self._redactor.trail.append
-        self._moves: Moves = self._redactor.state.moves
-        self._text = ""
-        """What waits in the redactor, while known moves lead."""
-        self._starts: tuple[int, ...] = ()
+    def _open(self, reader: Reader | None, signs: str) -> None:
+        if reader is not None:
+            self._trail = reader.trail.append
+            self._moves: Moves = reader.state.moves
+            self._text = ""
+            """What waits in the redactor, while known moves lead."""
+            self._starts: tuple[int, ...] = ()
 
     @property
     def held(self) -> bool:

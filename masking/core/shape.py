@@ -19,12 +19,12 @@ from typing import Any, Final
 from masking.core.automaton import Automaton
 from masking.core.character import identifies
 from masking.core.pattern import Accept, Pattern, Place
+from masking.core.plain import TRUST
 from masking.core.reader import Beginning, Shaped
 from masking.core.streamview import StreamView, seen
 
 __all__ = ["Openings", "Shapes", "first_place"]
 
-_TRUST: Final = 64  # what is lost by a text of a new shape, and won by one of a known
 _MISS: Final = 3
 _REST: Final = 512  # searches without shapes, where few texts are alike; twice as many each time
 _LONGEST_REST: Final = 1 << 12
@@ -62,13 +62,13 @@ class Shapes(Shaped):
     ) -> None:
         lettered = any("any_letter" in (pattern.before, pattern.after) for pattern, _, _ in parts)
         super().__init__(automaton, parts, ranks, said, lettered)
-        self._trust, self._patience, self._untold = _TRUST, _REST, _UNTOLD
+        self._trust, self._patience, self._untold = TRUST, _REST, _UNTOLD
 
     def _learned(self, text: str, size: int) -> list[Any]:
         """What is known of texts of a shape, once this one was searched with the patterns themselves."""
         self._trust -= _MISS
         if self._trust < 0:
-            self._trust, self._rest = _TRUST, self._patience
+            self._trust, self._rest = TRUST, self._patience
             self._patience = min(2 * self._patience, _LONGEST_REST)
         ends = [[number, self._learn(number, text, size)[0]] for number in range(len(self._parts))]
         return [end for end in ends if end[1] is _UNTOLD or end[1]]
